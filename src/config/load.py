@@ -1,0 +1,289 @@
+"""Reads conf/ into models and gathers every problem with its file and line."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError
+
+from finlake.config.base import Model
+from finlake.config.features import FeatureGroup
+from finlake.config.mart import Mart
+from finlake.config.source import Source
+from finlake.config.target import Target
+from finlake.config.use_case import UseCase
+from finlake.errors import ConfigError, UnknownNameError, suggestion
+
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong in conf/, where a person can go and mend it."""
+
+    file: Path
+    line: int | None
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}" if self.line else f"{self.file}: {self.message}"
+
+
+@dataclass(frozen=True)
+class Document:
+    """A parsed file that remembers the line of every key."""
+
+    path: Path
+    data: Any
+    first_line: int = 1
+
+    def line(self, *keys: Any) -> int | None:
+        """Line of the innermost of `keys` that is written in the file; `as_`-style aliases are followed."""
+        node, line = self.data, self.first_line
+        for key in keys:
+            if isinstance(node, CommentedMap):
+                key = key if key in node else str(key).rstrip("_")
+                if key not in node:
+                    break
+                line = node.lc.key(key)[0] + self.first_line
+                node = node[key]
+            elif isinstance(node, CommentedSeq) and isinstance(key, int) and key < len(node):
+                line = node.lc.item(key)[0] + self.first_line
+                node = node[key]
+            else:
+                break
+        return line
+
+
+@dataclass
+class Config:
+    """Everything in conf/ for one target and tenant."""
+
+    root: Path
+    target: Target
+    sources: dict[str, Source] = field(default_factory=dict)
+    marts: dict[str, Mart] = field(default_factory=dict)
+    groups: dict[str, FeatureGroup] = field(default_factory=dict)
+    use_cases: dict[str, UseCase] = field(default_factory=dict)
+    documents: dict[tuple[str, str], Document] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    digest: str = ""
+
+    def source(self, name: str) -> Source:
+        return _pick("source", name, self.sources)
+
+    def mart(self, name: str) -> Mart:
+        return _pick("mart", name, self.marts)
+
+    def group(self, name: str) -> FeatureGroup:
+        return _pick("feature group", name, self.groups)
+
+    def use_case(self, name: str) -> UseCase:
+        return _pick("use case", name, self.use_cases)
+
+    def problem(self, kind: str, name: str, message: str, *keys: Any) -> Problem:
+        """A problem at the line of `keys` in the file that defines `name`."""
+        document = self.documents[(kind, name)]
+        return Problem(document.path, document.line(*keys), message)
+
+
+def _pick(kind: str, name: str, known: dict[str, Any]) -> Any:
+    if name not in known:
+        raise UnknownNameError(kind, name, known)
+    return known[name]
+
+
+def load(conf: Path | str, target: str = "local", tenant: str | None = None) -> Config:
+    """All of conf/. Problems are raised together as one ConfigError, a line each."""
+    config = survey(conf, target, tenant)
+    if config.problems:
+        raise ConfigError("\n".join(str(problem) for problem in config.problems))
+    return config
+
+
+def survey(conf: Path | str, target: str = "local", tenant: str | None = None) -> Config:
+    """Like `load`, but keeps what is well-formed and lists the problems."""
+    root = Path(conf).resolve()
+    if not root.is_dir():
+        raise ConfigError(f"no configuration folder at {root}; give it with --conf DIR")
+    problems: list[Problem] = []
+    config = Config(root, _target(root, target, tenant, problems), problems=problems)
+    for kind, folder, model, found in (
+        ("source", "sources", Source, config.sources),
+        ("group", "features", FeatureGroup, config.groups),
+        ("use_case", "use_cases", UseCase, config.use_cases),
+    ):
+        for path in _files(root / folder, problems):
+            document = _guard(lambda path=path: read_yaml(path), problems)
+            if document is not None:
+                _keep(kind, model, document, found, config)
+    for path in sorted((root / "marts").glob("*.sql")):
+        document = _guard(lambda path=path: read_mart(path), problems)
+        if document is not None:
+            _keep("mart", Mart, document, config.marts, config)
+    config.digest = _digest(root, config.target)
+    return config
+
+
+def read_yaml(path: Path) -> Document:
+    """A YAML 1.2 file: `no` and `on` are words, not booleans."""
+    return parse_yaml(path, path.read_text("utf-8"))
+
+
+def parse_yaml(path: Path, text: str, first_line: int = 1) -> Document:
+    try:
+        return Document(path, YAML(typ="rt").load(text), first_line)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + first_line if mark else None
+        raise ConfigError(str(Problem(path, line, f"not YAML: {error.problem or error.context}"))) from error
+
+
+def read_mart(path: Path) -> Document:
+    """A mart: the YAML inside the first /* */ comment, plus the SELECT under the key `sql`."""
+    text = path.read_text("utf-8")
+    head, closed, sql = text.partition("*/")
+    if not head.lstrip().startswith("/*") or not closed:
+        raise ConfigError(f"{path}:1: a mart begins with a comment /* mart: … about: … columns: … */ that describes it")
+    before, header = head.split("/*", 1)
+    document = parse_yaml(path, header, before.count("\n") + 1)
+    if not isinstance(document.data, CommentedMap):
+        raise ConfigError(f"{path}:1: the header must be a mapping with mart, about and columns")
+    document.data["sql"] = sql.strip().rstrip(";")
+    return document
+
+
+def plain(value: Any) -> Any:
+    """Ruamel's containers and scalars as ordinary ones."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return str(value) if isinstance(value, str) else value
+
+
+def parse(model: type[M], document: Document) -> tuple[M | None, list[Problem]]:
+    """The model, or what is wrong with the document."""
+    if not isinstance(document.data, dict):
+        return None, [Problem(document.path, 1, "is empty or not a mapping of keys to values")]
+    try:
+        return model.model_validate(plain(document.data)), []
+    except ValidationError as error:
+        return None, [_explain(model, document, item) for item in error.errors()]
+
+
+def _explain(model: type[BaseModel], document: Document, item: Any) -> Problem:
+    where = tuple(part for part in item["loc"] if not _is_union_tag(part))
+    name = ".".join(str(part) for part in where)
+    message = item["msg"].removeprefix("Value error, ")
+    if item["type"] == "extra_forbidden":
+        known = _keys_at(model, where[:-1])
+        message = f"unknown key {where[-1]!r}{suggestion(str(where[-1]), known)}"
+    elif item["type"] == "missing":
+        message = f"{name}: is required"
+    else:
+        seen = item.get("input")
+        shown = f", got {seen!r}" if isinstance(seen, str | int | float) and repr(seen) not in message else ""
+        message = f"{name}: {message}{shown}" if name else message + shown
+    return Problem(document.path, document.line(*where), message)
+
+
+def _is_union_tag(part: Any) -> bool:
+    return isinstance(part, str) and (part in ("Duration", "Period") or part.startswith("function-"))
+
+
+def _keys_at(model: type[BaseModel], where: tuple[Any, ...]) -> list[str]:
+    schema = model.model_json_schema(by_alias=True)
+    node: dict[str, Any] = schema
+    for part in where:
+        node = _deref(schema, node)
+        node = node.get("items", {}) if isinstance(part, int) else (
+            node.get("properties", {}).get(part) or node.get("additionalProperties") or _first(node.get("patternProperties"))
+        )
+        if not isinstance(node, dict):
+            return []
+    return list(_deref(schema, node).get("properties", {}))
+
+
+def _first(mapping: Any) -> dict[str, Any]:
+    return next(iter(mapping.values()), {}) if isinstance(mapping, dict) else {}
+
+
+def _deref(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
+    if "anyOf" in node:
+        node = next((option for option in node["anyOf"] if "$ref" in option), node["anyOf"][0])
+    if "$ref" in node:
+        node = schema["$defs"][node["$ref"].rsplit("/", 1)[-1]]
+    return node
+
+
+def _keep(kind: str, model: type[M], document: Document, found: dict[str, M], config: Config) -> None:
+    item, problems = parse(model, document)
+    config.problems.extend(problems)
+    if item is None:
+        return
+    name = str(getattr(item, kind))
+    if name != document.path.stem:
+        message = f"{kind}: {name!r} must be called like its file, {document.path.stem!r}"
+        config.problems.append(Problem(document.path, document.line(kind), message))
+    found[name] = item
+    config.documents[(kind, name)] = document
+
+
+def _files(folder: Path, problems: list[Problem]) -> Iterator[Path]:
+    for path in sorted(folder.glob("*")):
+        if path.suffix == ".yml":
+            yield path
+        elif path.suffix == ".yaml":
+            problems.append(Problem(path, None, f"would be ignored: rename it to {path.stem}.yml"))
+
+
+def _target(root: Path, name: str, tenant: str | None, problems: list[Problem]) -> Target:
+    path = root / "targets" / f"{name}.yml"
+    if not path.is_file():
+        raise UnknownNameError("target", name, (p.stem for p in (root / "targets").glob("*.yml")), f"{root / 'targets'}")
+    document = read_yaml(path)
+    layers = plain(document.data or {})
+    if tenant:
+        overlay = root / "tenants" / f"{tenant}.yml"
+        if not overlay.is_file():
+            raise UnknownNameError("tenant", tenant, (p.stem for p in (root / "tenants").glob("*.yml")))
+        document = read_yaml(overlay)
+        layers = _merge(layers, {"tenant": tenant, **plain(document.data or {})})
+    merged = Document(document.path, CommentedMap(layers))
+    merged.data.lc.data = getattr(document.data, "lc", merged.data.lc).data or {}
+    target, found = parse(Target, merged)
+    if target is None:
+        raise ConfigError("\n".join(str(problem) for problem in [*problems, *found]))
+    return target
+
+
+def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    both = {k: _merge(below[k], v) if isinstance(v, dict) and isinstance(below.get(k), dict) else v for k, v in above.items()}
+    return {**below, **both}
+
+
+def _guard(read: Callable[[], Document], problems: list[Problem]) -> Document | None:
+    try:
+        return read()
+    except ConfigError as error:
+        problems.append(Problem(Path(str(error).split(":")[0]), None, str(error).split(": ", 1)[-1]))
+    except UnicodeDecodeError as error:
+        problems.append(Problem(Path("?"), None, f"is not UTF-8: {error}"))
+    return None
+
+
+def _digest(root: Path, target: Target) -> str:
+    """Digest of what conf/ says, not of where it lies."""
+    sha = hashlib.sha256(target.model_dump_json().encode())
+    for path in sorted(root.rglob("*")):
+        if path.suffix in (".yml", ".sql") and path.parent.name in ("sources", "marts", "features", "use_cases"):
+            sha.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return sha.hexdigest()[:16]
