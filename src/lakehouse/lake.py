@@ -1,0 +1,303 @@
+"""The only reads and writes of tables."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from finlake.config import Config, Target
+from finlake.errors import BusyError, SetupError, TableError, suggestion
+from finlake.lakehouse.digest import table_digest
+from finlake.lakehouse.format import check_format
+from finlake.lakehouse.names import SCHEMAS, Names, tables_in
+from finlake.lakehouse.session import open_session
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_PROPERTIES = {"delta.enableDeletionVectors": "true"}
+_CHANGE_FEED = {"delta.enableChangeDataFeed": "true"}
+_STATISTICS = 32  # Delta keeps statistics, which clustering needs, of this many leading columns
+
+
+class Lake:
+    """Tables of one target and tenant. Reads are pinned to a version, and versions are recorded."""
+
+    def __init__(self, spark: SparkSession, target: Target, root: Path | None) -> None:
+        self.spark = spark
+        self.names = Names(target.catalog, target.tenant)
+        self.root = root
+        landing = Path(target.landing)
+        self.landing = landing if landing.is_absolute() or root is None else root / landing
+        self.reads: dict[str, int] = {}
+        self.writes: dict[str, int] = {}
+        self._registered: set[str] = set()
+        if root is not None:
+            check_format(root)
+            for schema in SCHEMAS:
+                self._open_schema(self.names.schema(schema), root)
+
+    # reading
+
+    def exists(self, name: str) -> bool:
+        if self.root is None:
+            return self.spark.catalog.tableExists(self.names.full(name))
+        if self._log(name).is_dir():
+            self._register(name)
+            return True
+        return False
+
+    def tables(self) -> list[str]:
+        """Two-part names of the tables there are, without views."""
+        if self.root is not None:
+            found = (f"{s}.{p.parent.name}" for s in SCHEMAS for p in (self.root / self.names.schema(s)).glob("*/_delta_log"))
+            return sorted(found)
+        names = []
+        for schema in SCHEMAS:
+            rows = self.spark.sql(f"SHOW TABLES IN `{self.names.catalog}`.`{self.names.schema(schema)}`").collect()
+            names += [f"{schema}.{row['tableName']}" for row in rows if not row["isTemporary"]]
+        return sorted(names)
+
+    def read(self, name: str, version: int | None = None) -> DataFrame:
+        """The table as of `version`, else of now; what was read is recorded.
+
+        Raises:
+            TableError: there is no such table.
+        """
+        if not self.exists(name):
+            raise TableError(f"there is no table {name}{suggestion(name, self.tables())}")
+        pinned = self.version(name) if version is None else version
+        self.reads[name] = pinned
+        return self.spark.read.option("versionAsOf", pinned).table(self.names.full(name))
+
+    def version(self, name: str) -> int:
+        """Latest version of the table."""
+        if self.root is not None:
+            return max(int(p.stem) for p in self._log(name).glob("*.json") if p.stem.isdigit())
+        row = self.spark.sql(f"DESCRIBE HISTORY {self.names.full(name)} LIMIT 1").first()
+        return int(row["version"]) if row else 0
+
+    def sql(self, text: str) -> DataFrame:
+        """A query or statement with two-part names; tables and views of other processes are seen."""
+        for name in tables_in(text):
+            self._see(name)
+        return self.spark.sql(self.names.qualify(text))
+
+    def digest(self, table: str | DataFrame, exclude: Sequence[str] = ()) -> str:
+        return table_digest(self.read(table) if isinstance(table, str) else table, exclude)
+
+    # writing
+
+    def create(
+        self,
+        name: str,
+        like: DataFrame,
+        *,
+        about: str = "",
+        comments: Mapping[str, str] | None = None,
+        cluster_by: Sequence[str] = (),
+    ) -> None:
+        """An empty table with the frame's columns, if there is none."""
+        if self.exists(name):
+            return
+        columns = ", ".join(
+            f"`{f.name}` {f.dataType.simpleString()}{_comment((comments or {}).get(f.name, ''))}" for f in like.schema.fields
+        )
+        cluster = f" CLUSTER BY ({', '.join(f'`{c}`' for c in cluster_by)})" if cluster_by else ""
+        properties = ", ".join(f"'{k}' = '{v}'" for k, v in self._properties(name, like, cluster_by).items())
+        self.spark.sql(
+            f"CREATE TABLE IF NOT EXISTS {self.names.full(name)} ({columns}) USING delta{cluster}{_comment(about)} "
+            f"TBLPROPERTIES ({properties})"
+        )
+        self._registered.add(name)
+
+    def append(
+        self,
+        name: str,
+        df: DataFrame,
+        *,
+        txn: tuple[str, int] | None = None,
+        about: str = "",
+        comments: Mapping[str, str] | None = None,
+        cluster_by: Sequence[str] = (),
+    ) -> None:
+        """Adds rows; with `txn`, a replay of the same (application, version) writes nothing."""
+        self.create(name, df, about=about, comments=comments, cluster_by=cluster_by)
+        writer = df.write.format("delta").mode("append").option("mergeSchema", "true")
+        if txn is not None:
+            writer = writer.option("txnAppId", txn[0]).option("txnVersion", txn[1])
+        writer.saveAsTable(self.names.full(name))
+        self._wrote(name)
+
+    def overwrite(
+        self,
+        name: str,
+        df: DataFrame,
+        *,
+        about: str = "",
+        comments: Mapping[str, str] | None = None,
+        cluster_by: Sequence[str] = (),
+    ) -> None:
+        """Replaces table and schema in one commit; earlier versions stay readable."""
+        notes = comments or {}
+        described = df.select(
+            *(F.col(f"`{c}`").alias(c, metadata={"comment": notes[c]}) if notes.get(c) else F.col(f"`{c}`") for c in df.columns)
+        )
+        self.exists(name)
+        writer = described.writeTo(self.names.full(name)).using("delta")
+        for key, value in self._properties(name, df, cluster_by).items():
+            writer = writer.tableProperty(key, value)
+        if about:
+            writer = writer.tableProperty("comment", about)
+        if cluster_by:
+            writer = writer.clusterBy(*cluster_by)
+        writer.createOrReplace()
+        self._registered.add(name)
+        self._wrote(name)
+
+    def merge(
+        self,
+        name: str,
+        df: DataFrame,
+        on: Sequence[str],
+        update: Sequence[str] | None = None,
+        *,
+        about: str = "",
+        comments: Mapping[str, str] | None = None,
+        cluster_by: Sequence[str] = (),
+    ) -> None:
+        """Inserts rows whose keys are new; of known keys only the `update` columns change, and only where they differ.
+
+        Keys compare null-safe. The frame must hold each key once.
+        """
+        self.create(name, df, about=about, comments=comments, cluster_by=cluster_by)
+        view = f"merge_{uuid.uuid4().hex}"
+        df.createOrReplaceTempView(view)
+        keys = " AND ".join(f"t.`{c}` <=> s.`{c}`" for c in on)
+        evolve = "WITH SCHEMA EVOLUTION " if set(df.columns) - set(self._columns(name)) else ""
+        matched = ""
+        if update:
+            differs = " OR ".join(f"NOT (t.`{c}` <=> s.`{c}`)" for c in update)
+            changes = ", ".join(f"t.`{c}` = s.`{c}`" for c in update)
+            matched = f"WHEN MATCHED AND ({differs}) THEN UPDATE SET {changes} "
+        columns = ", ".join(f"`{c}`" for c in df.columns)
+        values = ", ".join(f"s.`{c}`" for c in df.columns)
+        try:
+            self.spark.sql(
+                f"MERGE {evolve}INTO {self.names.full(name)} AS t USING {view} AS s ON {keys} {matched}"
+                f"WHEN NOT MATCHED THEN INSERT ({columns}) VALUES ({values})"
+            )
+        finally:
+            self.spark.catalog.dropTempView(view)
+        self._wrote(name)
+
+    def delete(self, name: str, condition: str) -> None:
+        if self.exists(name):
+            self.spark.sql(f"DELETE FROM {self.names.full(name)} WHERE {condition}")
+            self._wrote(name)
+
+    def view(self, name: str, sql: str, *, about: str = "") -> None:
+        """Creates or replaces a view, and remembers it for processes with a catalog of their own."""
+        for read in tables_in(sql):
+            self._see(read)
+        self._define(name, sql, about)
+        row = self.spark.createDataFrame([(name, sql, about)], "name string, sql string, about string")
+        self.merge("ops.views", row, on=["name"], update=["sql", "about"])
+
+    @contextmanager
+    def lock(self, step: str, wait: float = 3600) -> Iterator[None]:
+        """One writer a step and tenant on a laptop; in a workspace the job's own concurrency limit does this.
+
+        Raises:
+            BusyError: another process held it for `wait` seconds.
+        """
+        if self.root is None:
+            yield
+            return
+        from filelock import FileLock, Timeout
+
+        path = self.root / ".locks" / f"{self.names.tenant or 'lake'}.{step}.lock"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path, timeout=wait)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise BusyError(f"another process has been in step {step} for {wait:.0f} s (lock {path}); try again later") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    # catalog
+
+    def _open_schema(self, schema: str, root: Path) -> None:
+        self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{self.names.catalog}`.`{schema}` LOCATION '{root / schema}'")
+        location = self.spark.catalog.getDatabase(f"`{self.names.catalog}`.`{schema}`").locationUri
+        if Path(location.removeprefix("file:")) != root / schema:
+            raise SetupError(f"this Spark session serves the lake at {location}, not {root}; use one process for each lake")
+
+    def _log(self, name: str) -> Path:
+        schema, table = self.names.split(name)
+        if self.root is None:
+            raise TableError(f"{name} lies where the catalog manages it")
+        return self.root / self.names.schema(schema) / table / "_delta_log"
+
+    def _register(self, name: str) -> None:
+        if name not in self._registered:
+            location = self._log(name).parent
+            self.spark.sql(f"CREATE TABLE IF NOT EXISTS {self.names.full(name)} USING delta LOCATION '{location}'")
+            self._registered.add(name)
+
+    def _see(self, name: str, path: tuple[str, ...] = ()) -> None:
+        """Makes a table or a remembered view of another process known to this catalog."""
+        if self.root is None or self.exists(name) or name in path:
+            return
+        views = self.views()
+        if name not in views:
+            raise TableError(f"there is no table or view {name}{suggestion(name, [*self.tables(), *views])}")
+        sql, about = views[name]
+        for read in tables_in(sql):
+            self._see(read, (*path, name))
+        self._define(name, sql, about)
+
+    def views(self) -> dict[str, tuple[str, str]]:
+        """View name -> (its SQL, what it is about)."""
+        if not self.exists("ops.views"):
+            return {}
+        rows = self.spark.table(self.names.full("ops.views")).collect()
+        return {row["name"]: (row["sql"], row["about"]) for row in rows}
+
+    def _define(self, name: str, sql: str, about: str) -> None:
+        self.spark.sql(f"CREATE OR REPLACE VIEW {self.names.full(name)}{_comment(about)} AS {self.names.qualify(sql)}")
+
+    def _columns(self, name: str) -> list[str]:
+        return self.spark.table(self.names.full(name)).columns
+
+    def _properties(self, name: str, df: DataFrame, cluster_by: Sequence[str]) -> dict[str, str]:
+        properties = {**_PROPERTIES, **(_CHANGE_FEED if name.startswith("silver.") else {})}
+        if any(df.columns.index(column) >= _STATISTICS for column in cluster_by):
+            properties["delta.dataSkippingStatsColumns"] = ",".join(cluster_by)
+        return properties
+
+    def _wrote(self, name: str) -> None:
+        self.writes[name] = self.version(name)
+
+
+def open_lake(config: Config, spark: SparkSession | None = None) -> Lake:
+    """The lake of a configuration's target, with its session."""
+    target = config.target
+    root = Path(target.lake).absolute() if target.lake else None
+    if root is not None:
+        root.mkdir(parents=True, exist_ok=True)
+    session = spark or open_session(target.spark, root / "warehouse" if root else None)
+    return Lake(session, target, root)
+
+
+def _comment(text: str) -> str:
+    quoted = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f" COMMENT '{quoted}'" if text else ""

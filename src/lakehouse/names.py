@@ -1,0 +1,73 @@
+"""Two-part names people write -> full names of the target's catalog and tenant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.tokens import TokenType
+
+from finlake.errors import TableError, UnknownNameError
+
+SCHEMAS = ("bronze", "silver", "gold", "features", "scores", "bi", "ops", "quarantine")
+
+
+@dataclass(frozen=True)
+class Names:
+    """Assembles names; the only place that knows catalogs and tenants' prefixes."""
+
+    catalog: str
+    tenant: str | None = None
+
+    def schema(self, schema: str) -> str:
+        """`acme_silver` for a tenant, else `silver`."""
+        if schema not in SCHEMAS:
+            raise UnknownNameError("schema", schema, SCHEMAS)
+        return f"{self.tenant}_{schema}" if self.tenant else schema
+
+    def full(self, name: str) -> str:
+        """`silver.loans` -> a quoted three-level name."""
+        schema, table = self.split(name)
+        return f"`{self.catalog}`.`{self.schema(schema)}`.`{table}`"
+
+    def split(self, name: str) -> tuple[str, str]:
+        schema, dot, table = name.partition(".")
+        if not dot or not table:
+            raise TableError(f"a table is named <schema>.<table>, got {name!r}; schemas are {', '.join(SCHEMAS)}")
+        return schema, table
+
+    def qualify(self, sql: str) -> str:
+        """SQL with every two-part table name made full; the rest of the text stays as written."""
+        wanted = set(tables_in(sql))
+        tokens = sqlglot.tokenize(sql, read="databricks")
+        parts: list[str] = []
+        end = 0
+        for before, first, dot, second in zip([None, *tokens], tokens, tokens[1:], tokens[2:], strict=False):
+            name = f"{first.text}.{second.text}"
+            follows_dot = before is not None and before.token_type == TokenType.DOT
+            if dot.token_type == TokenType.DOT and name in wanted and not follows_dot:
+                parts += [sql[end : first.start], self.full(name)]
+                end = second.end + 1
+        return "".join([*parts, sql[end:]])
+
+
+def tables_in(sql: str) -> list[str]:
+    """Two-part table names a statement reads, in order of appearance.
+
+    Raises:
+        TableError: the text is not SQL; the message has line and column.
+    """
+    try:
+        trees = sqlglot.parse(sql, read="databricks")
+    except SqlglotError as error:
+        detail = (getattr(error, "errors", None) or [{}])[0]
+        place = f" at line {detail['line']}, column {detail['col']}" if "line" in detail else ""
+        raise TableError(f"not valid SQL{place}: {detail.get('description', error)}") from error
+    found: dict[str, None] = {}
+    for tree in trees:
+        for table in tree.find_all(exp.Table) if tree else ():
+            if table.db in SCHEMAS and not table.catalog:
+                found[f"{table.db}.{table.name}"] = None
+    return list(found)

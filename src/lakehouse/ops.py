@@ -1,0 +1,14 @@
+"""Schemas of the operational tables, in one place."""
+
+from __future__ import annotations
+
+RUNS = (
+    "run_id string, job_run_id string, job string, task string, step string, arguments string, status string, "
+    "started_at timestamp, ended_at timestamp, seconds double, error string, warnings array<string>, "
+    "reads map<string,bigint>, writes map<string,bigint>, digests map<string,string>, git_commit string, "
+    "wheel_version string, conf_digest string, values_json string"
+)
+FIGURES = (
+    "run_id string, use_case string, figure string, value double, low double, high double, unit string, text string, "
+    "tables map<string,bigint>, recorded_at timestamp"
+)

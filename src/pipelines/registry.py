@@ -1,0 +1,26 @@
+"""The steps by name, with the option each one takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+STEPS: dict[str, tuple[str | None, str]] = {
+    "ingest": ("source", "Loads new files into bronze, as received."),
+    "refine": ("source", "Types, checks and versions rows into silver; broken rows go to quarantine."),
+    "marts": (None, "Builds the gold marts in order of what they read."),
+    "use-cases": (None, "Lists the use cases in conf/, for the jobs' loops."),
+    "features": ("use_case", "Builds the point-in-time feature table."),
+    "train": ("use_case", "Searches, fits and evaluates a model, tracked in MLflow."),
+    "promote": ("use_case", "Judges the gates and moves challenger and champion."),
+    "score": ("use_case", "Scores new decisions with reasons, append-only."),
+    "publish": (None, "Creates the views that BI reads."),
+}
+
+
+def load_step(name: str) -> Callable[..., dict[str, Any]]:
+    """The step's function; imported late, because Spark and models are heavy."""
+    attribute = name.replace("-", "_")
+    step: Callable[..., dict[str, Any]] = getattr(import_module(f"finlake.pipelines.{attribute}"), attribute)
+    return step

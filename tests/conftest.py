@@ -1,0 +1,31 @@
+"""One Spark session for the whole test process, and an empty lake for each test that asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from finlake.config import Config, Target
+from finlake.lakehouse import Lake, open_lake
+from finlake.lakehouse.session import open_session, use_utc
+
+use_utc()
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    session = open_session(warehouse=tmp_path_factory.mktemp("warehouse"))
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def lake(spark, tmp_path: Path) -> Lake:
+    """An empty lake; the schemas of an earlier test's lake are forgotten first."""
+    from finlake.lakehouse.names import SCHEMAS
+
+    for schema in SCHEMAS:
+        spark.sql(f"DROP SCHEMA IF EXISTS spark_catalog.{schema} CASCADE")
+    return open_lake(Config(tmp_path, Target(target="local", lake=str(tmp_path / "lake"))), spark)
