@@ -108,11 +108,9 @@ class Lake:
         columns = ", ".join(
             f"`{f.name}` {f.dataType.simpleString()}{_comment((comments or {}).get(f.name, ''))}" for f in like.schema.fields
         )
-        cluster = f" CLUSTER BY ({', '.join(f'`{c}`' for c in cluster_by)})" if cluster_by else ""
-        properties = ", ".join(f"'{k}' = '{v}'" for k, v in self._properties(name, like, cluster_by).items())
         self.spark.sql(
-            f"CREATE TABLE IF NOT EXISTS {self.names.full(name)} ({columns}) USING delta{cluster}{_comment(about)} "
-            f"TBLPROPERTIES ({properties})"
+            f"CREATE TABLE IF NOT EXISTS {self.names.full(name)} ({columns}) USING delta"
+            f"{self._clause(name, like, about, cluster_by)}"
         )
         self._registered.add(name)
 
@@ -149,14 +147,11 @@ class Lake:
             *(F.col(f"`{c}`").alias(c, metadata={"comment": notes[c]}) if notes.get(c) else F.col(f"`{c}`") for c in df.columns)
         )
         self.exists(name)
-        writer = described.writeTo(self.names.full(name)).using("delta")
-        for key, value in self._properties(name, df, cluster_by).items():
-            writer = writer.tableProperty(key, value)
-        if about:
-            writer = writer.tableProperty("comment", about)
-        if cluster_by:
-            writer = writer.clusterBy(*cluster_by)
-        writer.createOrReplace()
+        with self._temp_view(described) as view:
+            self.spark.sql(
+                f"CREATE OR REPLACE TABLE {self.names.full(name)} USING delta{self._clause(name, df, about, cluster_by)} "
+                f"AS SELECT * FROM {view}"
+            )
         self._registered.add(name)
         self._wrote(name)
 
@@ -176,8 +171,6 @@ class Lake:
         Keys compare null-safe. The frame must hold each key once.
         """
         self.create(name, df, about=about, comments=comments, cluster_by=cluster_by)
-        view = f"merge_{uuid.uuid4().hex}"
-        df.createOrReplaceTempView(view)
         keys = " AND ".join(f"t.`{c}` <=> s.`{c}`" for c in on)
         evolve = "WITH SCHEMA EVOLUTION " if set(df.columns) - set(self._columns(name)) else ""
         matched = ""
@@ -187,13 +180,11 @@ class Lake:
             matched = f"WHEN MATCHED AND ({differs}) THEN UPDATE SET {changes} "
         columns = ", ".join(f"`{c}`" for c in df.columns)
         values = ", ".join(f"s.`{c}`" for c in df.columns)
-        try:
+        with self._temp_view(df) as view:
             self.spark.sql(
                 f"MERGE {evolve}INTO {self.names.full(name)} AS t USING {view} AS s ON {keys} {matched}"
                 f"WHEN NOT MATCHED THEN INSERT ({columns}) VALUES ({values})"
             )
-        finally:
-            self.spark.catalog.dropTempView(view)
         self._wrote(name)
 
     def delete(self, name: str, condition: str) -> None:
@@ -278,11 +269,23 @@ class Lake:
     def _columns(self, name: str) -> list[str]:
         return self.spark.table(self.names.full(name)).columns
 
-    def _properties(self, name: str, df: DataFrame, cluster_by: Sequence[str]) -> dict[str, str]:
+    @contextmanager
+    def _temp_view(self, df: DataFrame) -> Iterator[str]:
+        view = f"write_{uuid.uuid4().hex}"
+        df.createOrReplaceTempView(view)
+        try:
+            yield view
+        finally:
+            self.spark.catalog.dropTempView(view)
+
+    def _clause(self, name: str, df: DataFrame, about: str, cluster_by: Sequence[str]) -> str:
+        """Clustering, comment and properties of a CREATE TABLE."""
         properties = {**_PROPERTIES, **(_CHANGE_FEED if name.startswith("silver.") else {})}
         if any(df.columns.index(column) >= _STATISTICS for column in cluster_by):
             properties["delta.dataSkippingStatsColumns"] = ",".join(cluster_by)
-        return properties
+        cluster = f" CLUSTER BY ({', '.join(f'`{c}`' for c in cluster_by)})" if cluster_by else ""
+        listed = ", ".join(f"'{key}' = '{value}'" for key, value in properties.items())
+        return f"{cluster}{_comment(about)} TBLPROPERTIES ({listed})"
 
     def _wrote(self, name: str) -> None:
         self.writes[name] = self.version(name)
