@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError
 
 from finlake.config.base import Model
@@ -22,6 +23,13 @@ from finlake.config.use_case import UseCase
 from finlake.errors import ConfigError, UnknownNameError, suggestion
 
 M = TypeVar("M", bound=Model)
+_WHAT_TO_WRITE = {
+    "known_at": "when each row was known, or its history cannot be told: a column, or {happened_at plus: 1 day}",
+    "happened_at": "the column that says when it happened",
+    "key": "the column, or the list of columns, that identifies one row",
+    "baseline_rule": "what people use today, a condition or a number over features and this.<column>",
+    "matures_after": "how long until no report means negative, for example 30d",
+}
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,14 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.message}" if self.line else f"{self.file}: {self.message}"
+
+
+class UnreadableError(ConfigError):
+    """A file that is not even YAML, or not a mart; carries its place."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(str(problem))
 
 
 @dataclass(frozen=True)
@@ -121,11 +137,11 @@ def survey(conf: Path | str, target: str = "local", tenant: str | None = None) -
         ("use_case", "use_cases", UseCase, config.use_cases),
     ):
         for path in _files(root / folder, problems):
-            document = _guard(lambda path=path: read_yaml(path), problems)
+            document = _guard(path, read_yaml, problems)
             if document is not None:
                 _keep(kind, model, document, found, config)
     for path in sorted((root / "marts").glob("*.sql")):
-        document = _guard(lambda path=path: read_mart(path), problems)
+        document = _guard(path, read_mart, problems)
         if document is not None:
             _keep("mart", Mart, document, config.marts, config)
     config.digest = _digest(root, config.target)
@@ -143,7 +159,14 @@ def parse_yaml(path: Path, text: str, first_line: int = 1) -> Document:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + first_line if mark else None
-        raise ConfigError(str(Problem(path, line, f"not YAML: {error.problem or error.context}"))) from error
+        raise UnreadableError(Problem(path, line, f"not YAML: {_in_one_line(error)}")) from error
+
+
+def _in_one_line(error: MarkedYAMLError) -> str:
+    said = str(error.problem or error.context).strip().splitlines()[0]
+    if isinstance(error, DuplicateKeyError):
+        return f"{said.split(' with value')[0]}: it stands twice in the same mapping"
+    return said
 
 
 def read_mart(path: Path) -> Document:
@@ -151,11 +174,12 @@ def read_mart(path: Path) -> Document:
     text = path.read_text("utf-8")
     head, closed, sql = text.partition("*/")
     if not head.lstrip().startswith("/*") or not closed:
-        raise ConfigError(f"{path}:1: a mart begins with a comment /* mart: … about: … columns: … */ that describes it")
+        message = "a mart begins with a comment /* mart: … about: … columns: … */ that describes it"
+        raise UnreadableError(Problem(path, 1, message))
     before, header = head.split("/*", 1)
     document = parse_yaml(path, header, before.count("\n") + 1)
     if not isinstance(document.data, CommentedMap):
-        raise ConfigError(f"{path}:1: the header must be a mapping with mart, about and columns")
+        raise UnreadableError(Problem(path, 1, "the header must be a mapping with mart, about and columns"))
     document.data["sql"] = sql.strip().rstrip(";")
     return document
 
@@ -187,7 +211,8 @@ def _explain(model: type[BaseModel], document: Document, item: Any) -> Problem:
         known = _keys_at(model, where[:-1])
         message = f"unknown key {where[-1]!r}{suggestion(str(where[-1]), known)}"
     elif item["type"] == "missing":
-        message = f"{name}: is required"
+        hint = _WHAT_TO_WRITE.get(str(where[-1]))
+        message = f"{name}: is required" + (f"; {hint}" if hint else "")
     else:
         seen = item.get("input")
         shown = f", got {seen!r}" if isinstance(seen, str | int | float) and repr(seen) not in message else ""
@@ -196,7 +221,7 @@ def _explain(model: type[BaseModel], document: Document, item: Any) -> Problem:
 
 
 def _is_union_tag(part: Any) -> bool:
-    return isinstance(part, str) and (part in ("Duration", "Period") or part.startswith("function-"))
+    return isinstance(part, str) and (part in ("Duration", "Period") or part.startswith("function-") or part == "[key]")
 
 
 def _keys_at(model: type[BaseModel], where: tuple[Any, ...]) -> list[str]:
@@ -270,13 +295,14 @@ def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return {**below, **both}
 
 
-def _guard(read: Callable[[], Document], problems: list[Problem]) -> Document | None:
+def _guard(path: Path, read: Callable[[Path], Document], problems: list[Problem]) -> Document | None:
     try:
-        return read()
-    except ConfigError as error:
-        problems.append(Problem(Path(str(error).split(":")[0]), None, str(error).split(": ", 1)[-1]))
+        return read(path)
+    except UnreadableError as error:
+        problems.append(error.problem)
     except UnicodeDecodeError as error:
-        problems.append(Problem(Path("?"), None, f"is not UTF-8: {error}"))
+        line = error.object[: error.start].count(b"\n") + 1
+        problems.append(Problem(path, line, f"is not UTF-8 (byte 0x{error.object[error.start]:02x}); save it as UTF-8"))
     return None
 
 

@@ -1,0 +1,50 @@
+"""`finlake check`: all problems of conf/ and the bundle at once, with file and line."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from finlake.cli.options import Options
+from finlake.config import Config, Problem, survey
+from finlake.config.check import check_config
+
+
+def run_check(options: Options, bundle: Path | None) -> dict[str, Any]:
+    """Prints a line for each problem, then what was read; exit code 2 if anything is wrong."""
+    config = survey(options.conf, options.target, options.tenant)
+    problems = all_problems(config, bundle)
+    for problem in problems:
+        click.echo(shown(problem))
+    counts = ", ".join(
+        f"{len(found)} {word}{'' if len(found) == 1 else 's'}"
+        for word, found in (
+            ("source", config.sources),
+            ("mart", config.marts),
+            ("feature group", config.groups),
+            ("use case", config.use_cases),
+        )
+    )
+    if problems:
+        click.echo(f"{len(problems)} problem{'' if len(problems) == 1 else 's'} in {options.conf}: {counts} could be read")
+    elif not config.sources:
+        click.echo(f"{counts}: nothing to do yet; `finlake draft FILE --write` proposes the first source")
+    else:
+        click.echo(f"{counts}: all names resolve")
+    return {"problems": len(problems), "exit_code": 2 if problems else 0}
+
+
+def all_problems(config: Config, bundle: Path | None) -> list[Problem]:
+    """Configuration first, then the bundle, if there is one."""
+    return check_config(config)
+
+
+def shown(problem: Problem) -> str:
+    """Relative to the working folder where that is shorter, so that terminals make it a link."""
+    path = os.path.relpath(problem.file)
+    if len(path) > len(str(problem.file)):
+        path = str(problem.file)
+    return str(Problem(Path(path), problem.line, problem.message))
