@@ -29,6 +29,7 @@ class Options:
     as_of: datetime | None
     quiet: bool
     debug: bool
+    job_run: str = ""
 
     def config(self) -> Config:
         """Configuration with this command line's overrides; raises ConfigError with all problems."""
@@ -84,6 +85,7 @@ _OPTIONS = [
     click.option("--target", default="local", show_default=True, help="File in conf/targets/."),
     click.option("--tenant", help="File in conf/tenants/."),
     click.option("--as-of", callback=_moment, metavar="TIME", help="The moment to stand at [default: the target's, else now]."),
+    click.option("--job-run", default="", hidden=True, help="<job run id>/<job>/<task>, for the run's record."),
     click.option("--quiet", is_flag=True, help="No progress lines."),
     click.option("--debug", is_flag=True, help="Show tracebacks."),
 ]
@@ -100,11 +102,12 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
         target: str,
         tenant: str | None,
         as_of: datetime | None,
+        job_run: str,
         quiet: bool,
         debug: bool,
         **rest: Any,
     ) -> Any:
-        return command(Options(conf, lake, data, target, tenant or None, as_of, quiet, debug), **rest)
+        return command(Options(conf, lake, data, target, tenant or None, as_of, quiet, debug, job_run), **rest)
 
     for option in reversed(_OPTIONS):
         wrapped = option(wrapped)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from finlake.cli.options import Options
@@ -10,14 +9,11 @@ from finlake.lakehouse import open_lake
 from finlake.pipelines.registry import load_step
 from finlake.pipelines.step import Step, run_step
 
-JOB = "FINLAKE_JOB"  # <job run id>/<job>/<task>, set by the job runner around each task
-
-
 def run_named_step(options: Options, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """Opens the lake, runs the step, returns its task values plus its warnings."""
     config = options.config()
     work = load_step(name)
     step = Step(open_lake(config), config, options.now(config), name, say=options.say)
-    job_run_id, job, task = (os.environ.get(JOB, "//").split("/", 2))
-    values = run_step(step, work, arguments, job=job, task=task, job_run_id=job_run_id)
+    job_run_id, job, task = (options.job_run + "//").split("/", 2)
+    values = run_step(step, work, arguments, job=job, task=task.rstrip("/"), job_run_id=job_run_id)
     return {**values, "warnings": step.warnings} if step.warnings else values

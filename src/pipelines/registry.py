@@ -10,7 +10,7 @@ STEPS: dict[str, tuple[str | None, str]] = {
     "ingest": ("source", "Loads new files into bronze, as received."),
     "refine": ("source", "Types, checks and versions rows into silver; broken rows go to quarantine."),
     "marts": (None, "Builds the gold marts in order of what they read."),
-    "use-cases": (None, "Lists the use cases in conf/, for the jobs' loops."),
+    "use-cases": ("only", "Lists the use cases in conf/, for the jobs' loops."),
     "features": ("use_case", "Builds the point-in-time feature table."),
     "train": ("use_case", "Searches, fits and evaluates a model, tracked in MLflow."),
     "promote": ("use_case", "Judges the gates and moves challenger and champion."),
