@@ -39,7 +39,11 @@ class Workbench:
 
     def run(self, step: str, **arguments: Any) -> Values:
         """Runs a step as a job would: `run("train", use_case="…")`."""
-        return run_step(Step(self.lake, self.config, self.now, step, say=_say), load_step(step), arguments)
+        return run_step(
+            Step(self.lake, self.config, self.now, step, say=_say),
+            load_step(step),
+            arguments,
+        )
 
     def train(self, use_case: str) -> Values:
         """Searches, fits and evaluates; tracked in MLflow."""
@@ -48,7 +52,9 @@ class Workbench:
     def figures(self, use_case: str = "") -> Any:
         """The latest figures, as pandas."""
         where = f" WHERE use_case = '{use_case}'" if use_case else ""
-        return self.lake.sql(f"SELECT * FROM bi.figures{where} ORDER BY use_case, figure").toPandas()
+        return self.lake.sql(
+            f"SELECT * FROM bi.figures{where} ORDER BY use_case, figure"
+        ).toPandas()
 
 
 def open_workbench(
@@ -60,10 +66,16 @@ def open_workbench(
 ) -> Workbench:
     """Opens the lake of a target; a notebook in a workspace passes `target="dev"`."""
     config = load(conf, target, tenant)
-    changes = {key: value for key, value in (("lake", lake), ("as_of", as_of)) if value is not None}
+    changes = {
+        key: value
+        for key, value in (("lake", lake), ("as_of", as_of))
+        if value is not None
+    }
     config.target = config.target.model_copy(update=changes)
     now = config.target.as_of or datetime.now(UTC)
-    return Workbench(open_lake(config), config, now if now.tzinfo else now.replace(tzinfo=UTC))
+    return Workbench(
+        open_lake(config), config, now if now.tzinfo else now.replace(tzinfo=UTC)
+    )
 
 
 def _say(text: str) -> None:

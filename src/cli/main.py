@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-
 from finlake.cli.options import Options, common
 from finlake.errors import FinlakeError, suggestion
 from finlake.pipelines.registry import STEPS
@@ -21,13 +20,20 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in self.commands:
-            raise click.UsageError(f"there is no command {args[0]!r}{suggestion(args[0], self.commands)}")
+            raise click.UsageError(
+                f"there is no command {args[0]!r}{suggestion(args[0], self.commands)}"
+            )
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(package_name="finlake")
 def cli() -> None:
     """finlake: from raw files to explained scores in Delta, on a laptop and on Databricks.
@@ -37,9 +43,16 @@ def cli() -> None:
 
 
 @cli.command()
-@click.option("--payments", default=600_000, show_default=True, help="Card payments to generate.")
+@click.option(
+    "--payments", default=600_000, show_default=True, help="Card payments to generate."
+)
 @click.option("--loans", default=80_000, show_default=True, help="Loans to generate.")
-@click.option("--seed", default=7, show_default=True, help="The same seed gives the same data, model and scores.")
+@click.option(
+    "--seed",
+    default=7,
+    show_default=True,
+    help="The same seed gives the same data, model and scores.",
+)
 @common
 def demo(options: Options, payments: int, loans: int, seed: int) -> dict[str, Any]:
     """Generates data, runs the nightly job, and shows what came out."""
@@ -50,24 +63,56 @@ def demo(options: Options, payments: int, loans: int, seed: int) -> dict[str, An
 
 @cli.command()
 @click.argument("job")
-@click.option("--param", "parameters", multiple=True, metavar="KEY=VALUE", help="A job parameter; may be repeated.")
-@click.option("--repair", metavar="RUN", help="Run again only what failed or was skipped in this run.")
-@click.option("--each-task-a-process", is_flag=True, help="Run every task as a process of its own.")
-@click.option("--bundle", type=click.Path(path_type=Path), help="Folder of databricks.yml [default: found upwards].")
+@click.option(
+    "--param",
+    "parameters",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A job parameter; may be repeated.",
+)
+@click.option(
+    "--repair",
+    metavar="RUN",
+    help="Run again only what failed or was skipped in this run.",
+)
+@click.option(
+    "--each-task-a-process",
+    is_flag=True,
+    help="Run every task as a process of its own.",
+)
+@click.option(
+    "--bundle",
+    type=click.Path(path_type=Path),
+    help="Folder of databricks.yml [default: found upwards].",
+)
 @common
 def run(
-    options: Options, job: str, parameters: tuple[str, ...], repair: str | None, each_task_a_process: bool, bundle: Path | None
+    options: Options,
+    job: str,
+    parameters: tuple[str, ...],
+    repair: str | None,
+    each_task_a_process: bool,
+    bundle: Path | None,
 ) -> dict[str, Any]:
     """Runs a job of the bundle (medallion, training, batch_scoring, nightly) on this machine."""
     from finlake.cli.jobs import run_command
 
     return run_command(
-        options, job, parameters=parameters, repair=repair, each_task_a_process=each_task_a_process, bundle=bundle
+        options,
+        job,
+        parameters=parameters,
+        repair=repair,
+        each_task_a_process=each_task_a_process,
+        bundle=bundle,
     )
 
 
 @cli.command()
-@click.option("--bundle", type=click.Path(path_type=Path), help="Folder of databricks.yml [default: found upwards].")
+@click.option(
+    "--bundle",
+    type=click.Path(path_type=Path),
+    help="Folder of databricks.yml [default: found upwards].",
+)
 @common
 def check(options: Options, bundle: Path | None) -> dict[str, Any]:
     """Reads all of conf/ and the bundle, resolves every name, and lists all problems with file and line."""
@@ -78,7 +123,13 @@ def check(options: Options, bundle: Path | None) -> dict[str, Any]:
 
 @cli.command()
 @click.argument("query", required=False)
-@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+)
 @click.option("--limit", default=1000, show_default=True, help="Most rows to print.")
 @common
 def sql(options: Options, query: str | None, form: str, limit: int) -> dict[str, Any]:
@@ -89,7 +140,11 @@ def sql(options: Options, query: str | None, form: str, limit: int) -> dict[str,
 
 
 @cli.command()
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of the report [default: <lake>/report].")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder of the report [default: <lake>/report].",
+)
 @common
 def report(options: Options, out: Path | None) -> dict[str, Any]:
     """Writes the offline HTML report: quality, models, gates, queue."""
@@ -101,9 +156,15 @@ def report(options: Options, out: Path | None) -> dict[str, Any]:
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--name", help="Name of the source [default: from the file's name].")
-@click.option("--write", is_flag=True, help="Write conf/sources/<name>.yml instead of printing it.")
+@click.option(
+    "--write",
+    is_flag=True,
+    help="Write conf/sources/<name>.yml instead of printing it.",
+)
 @common
-def draft(options: Options, file: Path, name: str | None, write: bool) -> dict[str, Any]:
+def draft(
+    options: Options, file: Path, name: str | None, write: bool
+) -> dict[str, Any]:
     """Proposes a contract from a file: format, types, key, clocks, expectations."""
     from finlake.cli.draft import run_draft
 
@@ -129,7 +190,9 @@ def _step_command(name: str, argument: str | None, about: str) -> click.Command:
     made: Callable[..., Any] = common(command)
     if argument:
         flag = "--" + argument.replace("_", "-")
-        made = click.option(flag, default="all", show_default=True, help="One by name, or all.")(made)
+        made = click.option(
+            flag, default="all", show_default=True, help="One by name, or all."
+        )(made)
     return click.command(name=name, help=f"Step: {about}")(made)
 
 
@@ -162,7 +225,10 @@ def console() -> None:
         click.echo("stopped", err=True)
         sys.exit(130)
     except KeyboardInterrupt:
-        click.echo(f"stopped after {(datetime.now(UTC) - began).seconds} s; run it again to go on", err=True)
+        click.echo(
+            f"stopped after {(datetime.now(UTC) - began).seconds} s; run it again to go on",
+            err=True,
+        )
         sys.exit(130)
     except FinlakeError as error:
         if "--debug" in sys.argv:
@@ -172,7 +238,12 @@ def console() -> None:
     except Exception as error:
         if "--debug" in sys.argv:
             raise
-        click.echo(f"unexpected {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}", err=True)
-        click.echo("this is a fault of finlake or its set-up; --debug shows where", err=True)
+        click.echo(
+            f"unexpected {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+            err=True,
+        )
+        click.echo(
+            "this is a fault of finlake or its set-up; --debug shows where", err=True
+        )
         sys.exit(1)
     sys.exit(values.get("exit_code", 0))

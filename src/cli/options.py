@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-
 from finlake.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -54,7 +53,11 @@ class Options:
     def now(self, config: Config) -> datetime:
         """The moment steps stand at, in UTC."""
         moment = config.target.as_of or datetime.now(UTC)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return (
+            moment.replace(tzinfo=UTC)
+            if moment.tzinfo is None
+            else moment.astimezone(UTC)
+        )
 
     def say(self, text: str) -> None:
         """A line of progress, on standard error so that results can be piped."""
@@ -63,29 +66,65 @@ class Options:
 
     def arguments(self) -> list[str]:
         """The same options as a command line, for tasks in processes of their own."""
-        given = {"--conf": str(self.conf.absolute()), "--lake": self.lake, "--data": self.data, "--target": self.target}
-        given |= {"--tenant": self.tenant, "--as-of": self.as_of.isoformat() if self.as_of else None}
+        given = {
+            "--conf": str(self.conf.absolute()),
+            "--lake": self.lake,
+            "--data": self.data,
+            "--target": self.target,
+        }
+        given |= {
+            "--tenant": self.tenant,
+            "--as-of": self.as_of.isoformat() if self.as_of else None,
+        }
         return [part for key, value in given.items() if value for part in (key, value)]
 
 
-def _moment(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
+def _moment(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> datetime | None:
     if not value:
         return None
     try:
         moment = datetime.fromisoformat(value)
     except ValueError as error:
-        raise click.BadParameter(f"{value!r} is not a date or time; write 2025-10-15 or 2025-10-15T07:00+02:00") from error
+        raise click.BadParameter(
+            f"{value!r} is not a date or time; write 2025-10-15 or 2025-10-15T07:00+02:00"
+        ) from error
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 _OPTIONS = [
-    click.option("--conf", type=click.Path(path_type=Path), default=Path("conf"), show_default=True, help="Configuration."),
-    click.option("--lake", metavar="DIR", help="Folder of the tables [default: the target's]."),
-    click.option("--data", metavar="DIR", help="Folder where files arrive [default: the target's landing folder]."),
-    click.option("--target", default="local", show_default=True, help="File in conf/targets/."),
+    click.option(
+        "--conf",
+        type=click.Path(path_type=Path),
+        default=Path("conf"),
+        show_default=True,
+        help="Configuration.",
+    ),
+    click.option(
+        "--lake", metavar="DIR", help="Folder of the tables [default: the target's]."
+    ),
+    click.option(
+        "--data",
+        metavar="DIR",
+        help="Folder where files arrive [default: the target's landing folder].",
+    ),
+    click.option(
+        "--target", default="local", show_default=True, help="File in conf/targets/."
+    ),
     click.option("--tenant", help="File in conf/tenants/."),
-    click.option("--as-of", callback=_moment, metavar="TIME", help="The moment to stand at [default: the target's, else now]."),
-    click.option("--job-run", default="", hidden=True, help="<job run id>/<job>/<task>, for the run's record."),
+    click.option(
+        "--as-of",
+        callback=_moment,
+        metavar="TIME",
+        help="The moment to stand at [default: the target's, else now].",
+    ),
+    click.option(
+        "--job-run",
+        default="",
+        hidden=True,
+        help="<job run id>/<job>/<task>, for the run's record.",
+    ),
     click.option("--quiet", is_flag=True, help="No progress lines."),
     click.option("--debug", is_flag=True, help="Show tracebacks."),
 ]
@@ -107,7 +146,12 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
         debug: bool,
         **rest: Any,
     ) -> Any:
-        return command(Options(conf, lake, data, target, tenant or None, as_of, quiet, debug, job_run), **rest)
+        return command(
+            Options(
+                conf, lake, data, target, tenant or None, as_of, quiet, debug, job_run
+            ),
+            **rest,
+        )
 
     for option in reversed(_OPTIONS):
         wrapped = option(wrapped)

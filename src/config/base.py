@@ -7,7 +7,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-MICROS = {"s": 1_000_000, "min": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}
+MICROS = {
+    "s": 1_000_000,
+    "min": 60_000_000,
+    "h": 3_600_000_000,
+    "d": 86_400_000_000,
+    "w": 604_800_000_000,
+}
 _UNITS = {
     "s": "s", "second": "s", "seconds": "s",
     "min": "min", "minute": "min", "minutes": "min",
@@ -45,7 +51,9 @@ class Duration(Model):
         match = _DURATION.match(str(value))
         unit = _UNITS.get(match.group(2)) if match else None
         if match is None or unit is None:
-            raise ValueError(f"not a length of time: {value!r}; write for example 30min, 1h, 14d, 2w or 36 months")
+            raise ValueError(
+                f"not a length of time: {value!r}; write for example 30min, 1h, 14d, 2w or 36 months"
+            )
         count = int(match.group(1))
         if unit in ("month", "year"):
             return cls(text=str(value), months=count * (12 if unit == "year" else 1))
@@ -59,13 +67,19 @@ class Duration(Model):
     @property
     def interval(self) -> str:
         """A Spark SQL interval literal."""
-        return f"INTERVAL '{self.months}' MONTH" if self.months else f"INTERVAL '{self.micros // 1_000_000}' SECOND"
+        return (
+            f"INTERVAL '{self.months}' MONTH"
+            if self.months
+            else f"INTERVAL '{self.micros // 1_000_000}' SECOND"
+        )
 
 
 def _fixed(value: Any) -> Duration:
     duration = Duration.parse(value)
     if duration.months:
-        raise ValueError(f"{value!r}: a window is counted in s, min, h, d or w, because months differ in length")
+        raise ValueError(
+            f"{value!r}: a window is counted in s, min, h, d or w, because months differ in length"
+        )
     return duration
 
 
@@ -88,11 +102,13 @@ class Clock(Model):
         if isinstance(value, dict) and "column" in value:
             return cls(**value)
         if isinstance(value, dict) and len(value) == 1:
-            (key, delay), = value.items()
+            ((key, delay),) = value.items()
             words = str(key).split()
             if len(words) == 2 and words[1] == "plus":
                 return cls(column=words[0], plus=Duration.parse(delay))
-        raise ValueError(f"not a clock: {value!r}; write a column, or {{happened_at plus: 1 day}}")
+        raise ValueError(
+            f"not a clock: {value!r}; write a column, or {{happened_at plus: 1 day}}"
+        )
 
 
 ClockField = Annotated[Clock, BeforeValidator(Clock.parse)]

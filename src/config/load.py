@@ -41,7 +41,11 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.message}" if self.line else f"{self.file}: {self.message}"
+        return (
+            f"{self.file}:{self.line}: {self.message}"
+            if self.line
+            else f"{self.file}: {self.message}"
+        )
 
 
 class UnreadableError(ConfigError):
@@ -70,7 +74,11 @@ class Document:
                     break
                 line = node.lc.key(key)[0] + self.first_line
                 node = node[key]
-            elif isinstance(node, CommentedSeq) and isinstance(key, int) and key < len(node):
+            elif (
+                isinstance(node, CommentedSeq)
+                and isinstance(key, int)
+                and key < len(node)
+            ):
                 line = node.lc.item(key)[0] + self.first_line
                 node = node[key]
             else:
@@ -124,7 +132,9 @@ def load(conf: Path | str, target: str = "local", tenant: str | None = None) -> 
     return config
 
 
-def survey(conf: Path | str, target: str = "local", tenant: str | None = None) -> Config:
+def survey(
+    conf: Path | str, target: str = "local", tenant: str | None = None
+) -> Config:
     """Like `load`, but keeps what is well-formed and lists the problems."""
     root = Path(conf).resolve()
     if not root.is_dir():
@@ -159,7 +169,9 @@ def parse_yaml(path: Path, text: str, first_line: int = 1) -> Document:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + first_line if mark else None
-        raise UnreadableError(Problem(path, line, f"not YAML: {_in_one_line(error)}")) from error
+        raise UnreadableError(
+            Problem(path, line, f"not YAML: {_in_one_line(error)}")
+        ) from error
 
 
 def _in_one_line(error: MarkedYAMLError) -> str:
@@ -179,7 +191,11 @@ def read_mart(path: Path) -> Document:
     before, header = head.split("/*", 1)
     document = parse_yaml(path, header, before.count("\n") + 1)
     if not isinstance(document.data, CommentedMap):
-        raise UnreadableError(Problem(path, 1, "the header must be a mapping with mart, about and columns"))
+        raise UnreadableError(
+            Problem(
+                path, 1, "the header must be a mapping with mart, about and columns"
+            )
+        )
     document.data["sql"] = sql.strip().rstrip(";")
     return document
 
@@ -196,7 +212,9 @@ def plain(value: Any) -> Any:
 def parse(model: type[M], document: Document) -> tuple[M | None, list[Problem]]:
     """The model, or what is wrong with the document."""
     if not isinstance(document.data, dict):
-        return None, [Problem(document.path, 1, "is empty or not a mapping of keys to values")]
+        return None, [
+            Problem(document.path, 1, "is empty or not a mapping of keys to values")
+        ]
     try:
         return model.model_validate(plain(document.data)), []
     except ValidationError as error:
@@ -215,13 +233,21 @@ def _explain(model: type[BaseModel], document: Document, item: Any) -> Problem:
         message = f"{name}: is required" + (f"; {hint}" if hint else "")
     else:
         seen = item.get("input")
-        shown = f", got {seen!r}" if isinstance(seen, str | int | float) and repr(seen) not in message else ""
+        shown = (
+            f", got {seen!r}"
+            if isinstance(seen, str | int | float) and repr(seen) not in message
+            else ""
+        )
         message = f"{name}: {message}{shown}" if name else message + shown
     return Problem(document.path, document.line(*where), message)
 
 
 def _is_union_tag(part: Any) -> bool:
-    return isinstance(part, str) and (part in ("Duration", "Period") or part.startswith("function-") or part == "[key]")
+    return isinstance(part, str) and (
+        part in ("Duration", "Period")
+        or part.startswith("function-")
+        or part == "[key]"
+    )
 
 
 def _keys_at(model: type[BaseModel], where: tuple[Any, ...]) -> list[str]:
@@ -229,8 +255,14 @@ def _keys_at(model: type[BaseModel], where: tuple[Any, ...]) -> list[str]:
     node: dict[str, Any] = schema
     for part in where:
         node = _deref(schema, node)
-        node = node.get("items", {}) if isinstance(part, int) else (
-            node.get("properties", {}).get(part) or node.get("additionalProperties") or _first(node.get("patternProperties"))
+        node = (
+            node.get("items", {})
+            if isinstance(part, int)
+            else (
+                node.get("properties", {}).get(part)
+                or node.get("additionalProperties")
+                or _first(node.get("patternProperties"))
+            )
         )
         if not isinstance(node, dict):
             return []
@@ -243,20 +275,26 @@ def _first(mapping: Any) -> dict[str, Any]:
 
 def _deref(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
     if "anyOf" in node:
-        node = next((option for option in node["anyOf"] if "$ref" in option), node["anyOf"][0])
+        node = next(
+            (option for option in node["anyOf"] if "$ref" in option), node["anyOf"][0]
+        )
     if "$ref" in node:
         node = schema["$defs"][node["$ref"].rsplit("/", 1)[-1]]
     return node
 
 
-def _keep(kind: str, model: type[M], document: Document, found: dict[str, M], config: Config) -> None:
+def _keep(
+    kind: str, model: type[M], document: Document, found: dict[str, M], config: Config
+) -> None:
     item, problems = parse(model, document)
     config.problems.extend(problems)
     if item is None:
         return
     name = str(getattr(item, kind))
     if name != document.path.stem:
-        message = f"{kind}: {name!r} must be called like its file, {document.path.stem!r}"
+        message = (
+            f"{kind}: {name!r} must be called like its file, {document.path.stem!r}"
+        )
         config.problems.append(Problem(document.path, document.line(kind), message))
     found[name] = item
     config.documents[(kind, name)] = document
@@ -267,19 +305,30 @@ def _files(folder: Path, problems: list[Problem]) -> Iterator[Path]:
         if path.suffix == ".yml":
             yield path
         elif path.suffix == ".yaml":
-            problems.append(Problem(path, None, f"would be ignored: rename it to {path.stem}.yml"))
+            problems.append(
+                Problem(path, None, f"would be ignored: rename it to {path.stem}.yml")
+            )
 
 
-def _target(root: Path, name: str, tenant: str | None, problems: list[Problem]) -> Target:
+def _target(
+    root: Path, name: str, tenant: str | None, problems: list[Problem]
+) -> Target:
     path = root / "targets" / f"{name}.yml"
     if not path.is_file():
-        raise UnknownNameError("target", name, (p.stem for p in (root / "targets").glob("*.yml")), f"{root / 'targets'}")
+        raise UnknownNameError(
+            "target",
+            name,
+            (p.stem for p in (root / "targets").glob("*.yml")),
+            f"{root / 'targets'}",
+        )
     document = read_yaml(path)
     layers = plain(document.data or {})
     if tenant:
         overlay = root / "tenants" / f"{tenant}.yml"
         if not overlay.is_file():
-            raise UnknownNameError("tenant", tenant, (p.stem for p in (root / "tenants").glob("*.yml")))
+            raise UnknownNameError(
+                "tenant", tenant, (p.stem for p in (root / "tenants").glob("*.yml"))
+            )
         document = read_yaml(overlay)
         layers = _merge(layers, {"tenant": tenant, **plain(document.data or {})})
     merged = Document(document.path, CommentedMap(layers))
@@ -291,18 +340,31 @@ def _target(root: Path, name: str, tenant: str | None, problems: list[Problem]) 
 
 
 def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    both = {k: _merge(below[k], v) if isinstance(v, dict) and isinstance(below.get(k), dict) else v for k, v in above.items()}
+    both = {
+        k: _merge(below[k], v)
+        if isinstance(v, dict) and isinstance(below.get(k), dict)
+        else v
+        for k, v in above.items()
+    }
     return {**below, **both}
 
 
-def _guard(path: Path, read: Callable[[Path], Document], problems: list[Problem]) -> Document | None:
+def _guard(
+    path: Path, read: Callable[[Path], Document], problems: list[Problem]
+) -> Document | None:
     try:
         return read(path)
     except UnreadableError as error:
         problems.append(error.problem)
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        problems.append(Problem(path, line, f"is not UTF-8 (byte 0x{error.object[error.start]:02x}); save it as UTF-8"))
+        problems.append(
+            Problem(
+                path,
+                line,
+                f"is not UTF-8 (byte 0x{error.object[error.start]:02x}); save it as UTF-8",
+            )
+        )
     return None
 
 
@@ -310,6 +372,16 @@ def _digest(root: Path, target: Target) -> str:
     """Digest of what conf/ says, not of where it lies."""
     sha = hashlib.sha256(target.model_dump_json().encode())
     for path in sorted(root.rglob("*")):
-        if path.suffix in (".yml", ".sql") and path.parent.name in ("sources", "marts", "features", "use_cases"):
-            sha.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+        if path.suffix in (".yml", ".sql") and path.parent.name in (
+            "sources",
+            "marts",
+            "features",
+            "use_cases",
+        ):
+            sha.update(
+                path.relative_to(root).as_posix().encode()
+                + b"\0"
+                + path.read_bytes()
+                + b"\0"
+            )
     return sha.hexdigest()[:16]

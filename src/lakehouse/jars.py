@@ -21,7 +21,6 @@ from importlib import metadata
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-
 from finlake.errors import SetupError
 from finlake.lakehouse.cache import cache_dir
 from finlake.lakehouse.jvm import find_java, prepare_jvm, trust_options

@@ -210,7 +210,10 @@ def _certificate_bundle() -> Path | None:
 def _trust_store(bundle: Path) -> Path | None:
     """PKCS12 of all readable certificates of the bundle; None if the bundle holds none."""
     from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+    from cryptography.hazmat.primitives.serialization import (
+        BestAvailableEncryption,
+        pkcs12,
+    )
 
     text = bundle.read_bytes()
     path = cache_dir() / f"trust-{hashlib.sha256(text).hexdigest()[:16]}.p12"

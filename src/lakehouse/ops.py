@@ -12,3 +12,12 @@ FIGURES = (
     "run_id string, use_case string, figure string, value double, low double, high double, unit string, text string, "
     "tables map<string,bigint>, recorded_at timestamp"
 )
+FILES = (
+    "source string, file string, file_digest string, batch string, bytes bigint, rows bigint, status string, reason string, "
+    "header array<string>, new_columns array<string>, missing_columns array<string>, modified_at timestamp, "
+    "arrived_at timestamp"
+)
+FRESHNESS = (
+    "source string, checked_at timestamp, due_at timestamp, last_arrival timestamp, rows bigint, verdict string, "
+    "reason string"
+)

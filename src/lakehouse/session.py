@@ -37,7 +37,9 @@ _LOCAL = {
 _JAVA_OPTIONS = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Duser.timezone=UTC"]
 
 
-def open_session(settings: dict[str, str] | None = None, warehouse: Path | None = None) -> SparkSession:
+def open_session(
+    settings: dict[str, str] | None = None, warehouse: Path | None = None
+) -> SparkSession:
     """The session to use: the workspace's on Databricks, else a local one with Delta.
 
     `FINLAKE_REMOTE=local` gives a local Spark Connect server, which refuses what serverless compute refuses.
@@ -49,7 +51,9 @@ def open_session(settings: dict[str, str] | None = None, warehouse: Path | None 
     try:
         from pyspark.sql import SparkSession
     except ImportError as error:
-        raise SetupError("pyspark is not installed; on a laptop install finlake with its extra: finlake[local]") from error
+        raise SetupError(
+            "pyspark is not installed; on a laptop install finlake with its extra: finlake[local]"
+        ) from error
     if on_databricks():
         return SparkSession.builder.getOrCreate()
     active = SparkSession.getActiveSession()
@@ -66,10 +70,9 @@ def use_utc() -> None:
 
 
 def _local(settings: dict[str, str], warehouse: Path | None) -> SparkSession:
-    from pyspark.sql import SparkSession
-
     from finlake.lakehouse.jars import delta_conf
     from finlake.lakehouse.jvm import prepare_jvm
+    from pyspark.sql import SparkSession
 
     jvm = prepare_jvm()
     os.environ.update(jvm.env)
@@ -88,13 +91,19 @@ def _local(settings: dict[str, str], warehouse: Path | None) -> SparkSession:
         conf["spark.sql.warehouse.dir"] = str(warehouse)
     remote = os.environ.get("FINLAKE_REMOTE")
     builder = SparkSession.builder.appName("finlake")
-    builder = builder.remote(f"local[{cores}]") if remote == "local" else builder.master(f"local[{max(cores, 2)}]")
+    builder = (
+        builder.remote(f"local[{cores}]")
+        if remote == "local"
+        else builder.master(f"local[{max(cores, 2)}]")
+    )
     for key, value in conf.items():
         builder = builder.config(key, value)
     try:
         return builder.getOrCreate()
     except Exception as error:
-        raise SetupError(f"Spark did not start: {error}; `finlake doctor` shows what this machine lacks") from error
+        raise SetupError(
+            f"Spark did not start: {error}; `finlake doctor` shows what this machine lacks"
+        ) from error
 
 
 def _memory() -> str:

@@ -27,8 +27,16 @@ def marts(step: Step) -> Values:
         differing = sorted(set(frame.columns) ^ set(mart.columns))
         if differing:
             where = step.config.problem("mart", mart.mart, "", "columns")
-            raise ConfigError(f"{where}columns of the SELECT and of the header differ: {', '.join(differing)}")
-        lake.overwrite(name, frame, about=mart.about, comments=mart.columns, cluster_by=mart.cluster_by)
+            raise ConfigError(
+                f"{where}columns of the SELECT and of the header differ: {', '.join(differing)}"
+            )
+        lake.overwrite(
+            name,
+            frame,
+            about=mart.about,
+            comments=mart.columns,
+            cluster_by=mart.cluster_by,
+        )
         rows[mart.mart] = lake.read(name).count()
         step.say(f"{name}: {rows[mart.mart]:,} rows")
     return {"rows": rows}
@@ -41,10 +49,17 @@ def in_order(config: Config) -> list[Mart]:
         ConfigError: marts read each other in a circle.
     """
     reads = {
-        name: {table.removeprefix("gold.") for table in tables_in(mart.sql) if table.startswith("gold.")} & set(config.marts)
+        name: {
+            table.removeprefix("gold.")
+            for table in tables_in(mart.sql)
+            if table.startswith("gold.")
+        }
+        & set(config.marts)
         for name, mart in config.marts.items()
     }
     try:
         return [config.marts[name] for name in TopologicalSorter(reads).static_order()]
     except CycleError as error:
-        raise ConfigError(f"marts read each other in a circle: {' → '.join(error.args[1])}") from error
+        raise ConfigError(
+            f"marts read each other in a circle: {' → '.join(error.args[1])}"
+        ) from error

@@ -8,7 +8,10 @@ from typing import Any
 
 STEPS: dict[str, tuple[str | None, str]] = {
     "ingest": ("source", "Loads new files into bronze, as received."),
-    "refine": ("source", "Types, checks and versions rows into silver; broken rows go to quarantine."),
+    "refine": (
+        "source",
+        "Types, checks and versions rows into silver; broken rows go to quarantine.",
+    ),
     "marts": (None, "Builds the gold marts in order of what they read."),
     "use-cases": ("only", "Lists the use cases in conf/, for the jobs' loops."),
     "features": ("use_case", "Builds the point-in-time feature table."),
@@ -22,5 +25,7 @@ STEPS: dict[str, tuple[str | None, str]] = {
 def load_step(name: str) -> Callable[..., dict[str, Any]]:
     """The step's function; imported late, because Spark and models are heavy."""
     attribute = name.replace("-", "_")
-    step: Callable[..., dict[str, Any]] = getattr(import_module(f"finlake.pipelines.{attribute}"), attribute)
+    step: Callable[..., dict[str, Any]] = getattr(
+        import_module(f"finlake.pipelines.{attribute}"), attribute
+    )
     return step
