@@ -1,0 +1,72 @@
+"""What is known of a file before its rows are read, and the shape all readers give rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from finlake.config import Source
+from finlake.contracts.headers import Match
+from finlake.contracts.masking import mask_text
+
+CORRUPT, EXTRA = "_corrupt", "_extra"
+PATH, PLACE = "_path", "_place"
+LONGEST_TEXT = 10_000
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """`header` is as received; files of one batch with the same `header` and `kind` are read together."""
+
+    header: tuple[str, ...] = ()
+    match: Match = field(default_factory=lambda: Match({}, {}, ()))
+    problem: str = ""
+    empty: bool = False
+    kind: str = ""
+
+
+def glob_safe(path: Path) -> str:
+    """A path for a Spark reader, which takes some characters as wildcards."""
+    return re.sub(r"([\\\[\]{}*?^])", r"\\\1", str(path))
+
+
+def spark_path(path: Path) -> str:
+    """The path as Spark shows it in `_metadata.file_path`, without scheme."""
+    return re.sub(r"[\s%#?\[\]{}^\"\\<>`|]", lambda found: "".join(f"%{byte:02X}" for byte in found.group().encode()), str(path))
+
+
+def raw_frame(
+    rows: DataFrame,
+    source: Source,
+    columns: Mapping[str, Column],
+    extra: Mapping[str, Column],
+    corrupt: Column,
+    place: Column | None = None,
+) -> DataFrame:
+    """The contract's columns as text (null where the file has none), `_extra`, `_corrupt`, the path and the row's place.
+
+    A row that did not parse keeps only its raw text. A row with characters that could not be decoded keeps its values
+    and says so in `_corrupt`.
+    """
+    given = {name: columns.get(name, F.lit(None)).cast("string") for name in source.columns}
+    damaged = F.concat_ws("", *given.values()).contains("\ufffd")
+    parsed = corrupt.isNull()
+    kept = F.map_from_entries(
+        F.filter(
+            F.array(*(F.struct(F.lit(mask_text(name)).alias("k"), value.cast("string").alias("v")) for name, value in extra.items())),
+            lambda entry: entry["v"].isNotNull(),
+        )
+    )
+    no_extra = F.lit(None).cast("map<string,string>")
+    return rows.select(
+        *(F.when(parsed, value).alias(name) for name, value in given.items()),
+        (F.when(parsed & (F.size(kept) > 0), kept) if extra else no_extra).alias(EXTRA),
+        F.when(parsed & damaged, F.lit(f"not valid {source.read.encoding}")).otherwise(corrupt).alias(CORRUPT),
+        F.regexp_replace("_metadata.file_path", "^[a-z0-9]+:/+", "/").alias(PATH),
+        (place if place is not None else F.struct("_metadata.file_block_start", F.monotonically_increasing_id().alias("id"))).alias(PLACE),
+    )

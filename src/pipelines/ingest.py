@@ -1,0 +1,294 @@
+"""Step ingest: new files of the landing folder become rows of bronze, once each, and every file is accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial, reduce
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from finlake.config import Source
+from finlake.contracts.files import Found, broken, content_digest, find
+from finlake.contracts.inspection import CORRUPT, Inspection
+from finlake.contracts.masking import mask_text
+from finlake.contracts.reading import Received, inspect, read_batch
+from finlake.errors import FinlakeError, FreshnessError, InputError
+from finlake.lakehouse.ops import FRESHNESS
+from finlake.monitoring.freshness import Verdict, judge
+from finlake.pipelines.ledger import DONE, Entry, Ledger, batch_name, last_arrival
+from finlake.pipelines.pan_key import pan_key
+from finlake.pipelines.step import Step
+
+_THREADS = 4
+
+
+@dataclass
+class Work:
+    """What one source has to load in this run."""
+
+    source: Source
+    batches: dict[str, list[Received]] = field(default_factory=dict)
+    loaded: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def ingest(step: Step, source: str = "all") -> dict[str, object]:
+    """Loads every new file of one source or of all, and returns the new rows of each.
+
+    Files and batches are written to ops.files before their rows are written to bronze, and marked loaded after; a run that
+    was stopped anywhere is finished by the next one. A source that fails does not stop the others.
+
+    Raises:
+        InputError: files were refused, or a source could not be read; what could be loaded is loaded.
+        FreshnessError: data is missing, late or too small.
+    """
+    names = list(step.config.sources) if source == "all" else [step.config.source(source).source]
+    ledger = Ledger(step.lake)
+    work = {name: Work(step.config.sources[name]) for name in names}
+    for one in work.values():
+        _guarded(one, partial(_plan, step, one, ledger))
+    ledger.save()
+    key = None
+    if any(one.batches and _has_pan(one.source) for one in work.values()):
+        key = pan_key(step)
+    for one in work.values():
+        _guarded(one, partial(_load, step, one, key))
+    rows = _mark_loaded(step, work, ledger)
+    ledger.save()
+    stale = _freshness(step, names, ledger)
+    problems = [problem for one in work.values() for problem in one.problems]
+    if problems:
+        raise InputError("\n".join([*problems, *stale]))
+    if stale:
+        raise FreshnessError("\n".join(stale))
+    return dict(rows)
+
+
+def _guarded(one: Work, action: Callable[[], None]) -> None:
+    try:
+        action()
+    except FinlakeError as error:
+        one.problems.append(f"{one.source.source}: {mask_text(str(error))}")
+    except PySparkException as error:
+        first = str(error).partition("\n")[0]
+        one.problems.append(f"{one.source.source}: Spark could not read the files: {mask_text(first)}")
+
+
+def _has_pan(source: Source) -> bool:
+    return any(column.pii == "pan" for column in source.columns.values())
+
+
+# planning
+
+
+def _plan(step: Step, one: Work, ledger: Ledger) -> None:
+    """Finds files, refuses what cannot be read, and enters new ones into the ledger as one planned batch."""
+    name = one.source.source
+    planned = {entry.file_digest: entry for entry in ledger.of(name, "planned")}
+    one.loaded = [batch for batch in sorted({e.batch for e in planned.values()}) if _written(step, name, batch)]
+    planned = {digest: entry for digest, entry in planned.items() if entry.batch not in one.loaded}
+    found = find(step.lake.landing, one.source.read)
+    open_ = _not_loaded(step, name, found, ledger, one.loaded)
+    looks = _looks(step, one.source, list(open_.values()))
+    new: dict[str, Inspection] = {}
+    for digest, file in open_.items():
+        look = looks[file]
+        if look.problem:
+            _refuse(one, ledger, digest, file, look, step.now)
+        elif look.empty:
+            step.warn(f"{name}: {file.file} is empty (0 bytes)")
+            ledger.put(_entry(ledger, name, digest, file, look, step.now, "", "empty", rows=0))
+        elif digest in planned:
+            one.batches.setdefault(planned[digest].batch, []).append(Received(file, look, digest, planned[digest].arrived_at))
+        else:
+            new[digest] = look
+    for digest, entry in planned.items():
+        if digest not in open_:
+            _vanish(step, ledger, entry)
+    _enter(step, one, ledger, {digest: open_[digest] for digest in new}, new)
+
+
+def _not_loaded(step: Step, name: str, found: list[Found], ledger: Ledger, written: list[str]) -> dict[str, Found]:
+    """Content digest -> file, without what is loaded; unchanged loaded files are known by name, size and time."""
+    done = {(entry.file, entry.bytes, entry.modified_at) for entry in ledger.of(name, *DONE)}
+    unknown = [file for file in found if (file.file, file.bytes, file.modified) not in done]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        digests = list(pool.map(content_digest, unknown))
+    open_: dict[str, Found] = {}
+    for file, digest in zip(unknown, digests, strict=True):
+        known = ledger.get(name, digest)
+        if file.changed():
+            step.warn(f"{name}: {file.file} is still being written; it is read in the next run")
+        elif known and known.batch in written and known.status == "planned":
+            continue
+        elif known and known.status in DONE:
+            step.say(f"{name}: {file.file} has the same content as {known.file}, which is loaded; skipped")
+        elif digest in open_:
+            step.say(f"{name}: {file.file} has the same content as {open_[digest].file}; one of them is loaded")
+        else:
+            open_[digest] = file
+    return open_
+
+
+def _looks(step: Step, source: Source, files: list[Found]) -> dict[Found, Inspection]:
+    """Inspections; a file that is damaged as a whole is not looked into."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        damage = dict(zip(files, pool.map(broken, files), strict=True))
+    looks = {file: Inspection(problem=f"the file {why}") for file, why in damage.items() if why}
+    looks |= {file: Inspection(empty=True) for file in files if not file.bytes and file not in looks}
+    return looks | inspect(step.lake.spark, source, [file for file in files if file not in looks])
+
+
+def _enter(step: Step, one: Work, ledger: Ledger, files: dict[str, Found], looks: dict[str, Inspection]) -> None:
+    """Plans a batch of new files, and says what their headers have more or less than the contract."""
+    if not files:
+        return
+    name, batch = one.source.source, batch_name(files)
+    for digest, file in files.items():
+        entry = _entry(ledger, name, digest, file, looks[digest], step.now, batch, "planned")
+        ledger.put(entry)
+        one.batches.setdefault(batch, []).append(Received(file, looks[digest], digest, entry.arrived_at))
+    for kind, of, what in (
+        ("new", lambda look: tuple(look.match.extra), "kept in _extra; add them to the contract to use them"),
+        ("missing", lambda look: look.match.missing, "null in bronze"),
+    ):
+        seen: dict[tuple[str, ...], list[str]] = {}
+        for digest, look in looks.items():
+            if columns := of(look):
+                seen.setdefault(columns, []).append(files[digest].file)
+        for columns, where in seen.items():
+            more = f" and {len(where) - 1} more" if len(where) > 1 else ""
+            step.warn(f"{name}: {kind} columns {mask_text(', '.join(columns))} in {where[0]}{more}: {what}")
+
+
+def _refuse(one: Work, ledger: Ledger, digest: str, file: Found, look: Inspection, now: datetime) -> None:
+    name = one.source.source
+    before = ledger.get(name, digest)
+    reason = mask_text(look.problem)
+    again = " (refused before; it is refused until it is mended, moved away, or the contract fits it)"
+    repeated = again if before and before.status == "refused" else ""
+    one.problems.append(f"{name}: refused {file.file}: {reason}{repeated}")
+    ledger.put(_entry(ledger, name, digest, file, look, now, "", "refused", reason=reason))
+
+
+def _vanish(step: Step, ledger: Ledger, entry: Entry) -> None:
+    """A planned file that is gone, and whose batch an earlier run did not write."""
+    reason = "was planned by an earlier run and left the landing folder before it was loaded"
+    step.warn(f"{entry.source}: {entry.file} {reason}; put it back to load it")
+    entry.status, entry.reason = "vanished", reason
+    ledger.put(entry)
+
+
+def _entry(
+    ledger: Ledger,
+    name: str,
+    digest: str,
+    file: Found,
+    look: Inspection,
+    now: datetime,
+    batch: str,
+    status: str,
+    reason: str = "",
+    rows: int | None = None,
+) -> Entry:
+    """The time of arrival is the file's own, but never after the moment the step stands at; it stays as first noted."""
+    before = ledger.get(name, digest)
+    arrived = before.arrived_at if before else min(file.modified, now)
+    header = [mask_text(column) for column in look.header]
+    extra = [mask_text(column) for column in look.match.extra]
+    missing = list(look.match.missing)
+    return Entry(
+        name, file.file, digest, batch, file.bytes, rows, status, reason, header, extra, missing, file.modified, arrived
+    )  # fmt: skip
+
+
+# loading
+
+
+def _load(step: Step, one: Work, key: bytes | None) -> None:
+    """Writes each planned batch to bronze as one commit, the oldest first."""
+    name = one.source.source
+    for batch, files in sorted(one.batches.items(), key=lambda item: (min(file.arrived_at for file in item[1]), item[0])):
+        if moved := [file.found.file for file in files if file.found.changed()]:
+            raise InputError(f"{moved[0]} was written to or removed while it was read; run ingest again")
+        step.lake.append(
+            f"bronze.{name}",
+            read_batch(step.lake.spark, one.source, batch, files, key),
+            txn=(f"bronze.{name}.{batch}", 1),
+            about=f"{one.source.about} As received; card numbers are tokens.",
+            comments={column: spec.about for column, spec in one.source.columns.items()} | _COMMENTS,
+        )
+        one.loaded.append(batch)
+
+
+def _written(step: Step, name: str, batch: str) -> bool:
+    table = f"bronze.{name}"
+    return step.lake.exists(table) and not step.lake.read(table).where(F.col("_batch") == batch).isEmpty()
+
+
+def _mark_loaded(step: Step, work: dict[str, Work], ledger: Ledger) -> dict[str, int]:
+    """Counts the rows of all batches just written in one query, and closes their entries."""
+    counts = [_counts(step, name, one.loaded) for name, one in work.items() if one.loaded]
+    found = reduce(DataFrame.unionAll, counts).collect() if counts else []
+    rows = {(row["source"], row["digest"]): (row["rows"], row["corrupt"]) for row in found}
+    total: dict[str, int] = {}
+    for name, one in work.items():
+        entries = [entry for entry in ledger.of(name, "planned") if entry.batch in one.loaded]
+        corrupt = 0
+        for entry in entries:
+            count, broken_rows = rows.get((name, entry.file_digest), (0, 0))
+            entry.rows, entry.status = count, "loaded"
+            corrupt += broken_rows
+            ledger.put(entry)
+            if not count:
+                step.warn(f"{name}: {entry.file} has a header and no rows")
+        total[name] = sum(entry.rows or 0 for entry in entries)
+        if entries:
+            files = f"{len(entries)} file{'s' if len(entries) > 1 else ''}"
+            step.say(f"{name}: {files}, {total[name]:,} rows{f', {corrupt:,} of them could not be parsed' if corrupt else ''}")
+        elif not one.problems:
+            step.say(f"{name}: nothing new")
+    return total
+
+
+def _counts(step: Step, name: str, batches: list[str]) -> DataFrame:
+    table = step.lake.read(f"bronze.{name}").where(F.col("_batch").isin(batches))
+    return table.groupBy(F.lit(name).alias("source"), F.col("_file_digest").alias("digest")).agg(
+        F.count("*").alias("rows"), F.count(CORRUPT).alias("corrupt")
+    )
+
+
+# freshness
+
+
+def _freshness(step: Step, names: list[str], ledger: Ledger) -> list[str]:
+    """Writes a verdict for each source; returns sentences for those that stop the step."""
+    rows, stops = [], []
+    for name in names:
+        arrival, count, first = last_arrival(ledger.of(name))
+        verdict: Verdict = judge(step.config.sources[name].read.arrives, arrival, count, step.now, first_load=first)
+        rows.append((name, step.now, verdict.due_at, arrival, count, verdict.verdict, verdict.reason))
+        if verdict.stops:
+            stops.append(f"{name}: {verdict.verdict}: {verdict.reason}; looked in {step.config.sources[name].read.from_}")
+        elif verdict.verdict == "many":
+            step.warn(f"{name}: {verdict.reason}")
+    about = "whether each source's data arrived when and as large as its contract says"
+    step.lake.append("ops.freshness", step.lake.spark.createDataFrame(rows, FRESHNESS), about=about)
+    return stops
+
+
+_COMMENTS = {
+    "_source": "the contract's name",
+    "_batch": "files that were loaded together",
+    "_file": "file, relative to the landing folder",
+    "_file_digest": "SHA-256 of the file as received",
+    "_row": "number of the row within its file, from 1",
+    "_arrived_at": "the file's time, but not after the moment the step stood at",
+    "_extra": "columns the contract does not know",
+    CORRUPT: "raw text of a row that did not parse, card numbers masked",
+}
