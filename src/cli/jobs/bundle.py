@@ -169,7 +169,7 @@ def load_bundle(root: Path, target: str = "local", variables: dict[str, Any] | N
     bundle = Bundle(root, target, document, {}, dict(variables or {}))
     overrides = bundle.target_settings().get("resources") or {}
     for part in [document, *(read_yaml(path) for path in included(root, document))]:
-        for resource in _resources(part):
+        for resource in resources_of(part):
             name = (resource.kind, resource.key)
             if name in bundle.resources:
                 other = bundle.resources[name].document.path
@@ -180,7 +180,7 @@ def load_bundle(root: Path, target: str = "local", variables: dict[str, Any] | N
     return bundle
 
 
-def _resources(document: Document) -> list[Resource]:
+def resources_of(document: Document) -> list[Resource]:
     kinds = document.data.get("resources") if isinstance(document.data, dict) else None
     return [
         Resource(str(kind), str(key), plain(data or {}), document)

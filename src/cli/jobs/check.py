@@ -1,1 +1,174 @@
-def check_bundle(root): return []
+"""Everything that can be known to be wrong with a bundle before it is deployed, with file and line.
+
+The CLI's own `bundle validate` passes most of these: a job then fails at night, or a task waits for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml.error import MarkedYAMLError
+
+from finlake.cli.jobs.bundle import REFERENCE, ROOT_FILE, Bundle, Resource, included, resources_of
+from finlake.cli.jobs.check_files import file_problems
+from finlake.cli.jobs.check_tasks import job_problems
+from finlake.config.load import Document, Problem, plain, read_yaml
+from finlake.errors import ConfigError, FinlakeError, suggestion
+
+_KINDS = {
+    "alert": "alerts", "app": "apps", "catalog": "catalogs", "cluster": "clusters", "dashboard": "dashboards",
+    "experiment": "experiments", "job": "jobs", "model_serving_endpoint": "model_serving_endpoints",
+    "pipeline": "pipelines", "quality_monitor": "quality_monitors", "registered_model": "registered_models",
+    "schema": "schemas", "secret_scope": "secret_scopes", "sql_warehouse": "sql_warehouses", "volume": "volumes",
+}  # fmt: skip
+
+
+def check_bundle(root: Path) -> list[Problem]:
+    """All problems of the bundle in `root`, for every target, by file and line."""
+    problems: list[Problem] = []
+    document = _read(root / ROOT_FILE, problems)
+    if document is None:
+        return problems
+    documents = [document]
+    problems += list(_empty_includes(root, document))
+    for path in included(root, document):
+        part = _read(path, problems)
+        if part is not None:
+            documents.append(part)
+            problems += _one_resource(part)
+    resources: dict[tuple[str, str], Resource] = {}
+    for resource in (found for part in documents for found in resources_of(part)):
+        name = (resource.kind, resource.key)
+        if name in resources:
+            where = resources[name].document.path.name
+            problems.append(_at(resource, f"{'.'.join(name)} is already defined in {where}"))
+        resources.setdefault(name, resource)
+    targets = plain(document.data.get("targets") or {})
+    if not targets:
+        return [*problems, Problem(document.path, 1, "there are no targets")]
+    bundles = [Bundle(root, target, document, resources) for target in targets]
+    for bundle in bundles:
+        problems += _target_problems(bundle)
+    problems += _reference_problems(bundles, documents)
+    problems += file_problems(bundles[0], documents)
+    for resource in resources.values():
+        if resource.kind == "jobs":
+            problems += job_problems(bundles[0], resource)
+    return sorted(set(problems), key=lambda problem: (str(problem.file), problem.line or 0, problem.message))
+
+
+def _read(path: Path, problems: list[Problem]) -> Document | None:
+    try:
+        document = read_yaml(path)
+    except ConfigError as error:
+        cause = error.__cause__
+        mark = cause.problem_mark if isinstance(cause, MarkedYAMLError) else None
+        detail = str(cause.problem) if isinstance(cause, MarkedYAMLError) else str(error)
+        problems.append(Problem(path, mark.line + 1 if mark else None, f"not YAML: {detail}"))
+        return None
+    except FileNotFoundError:
+        problems.append(Problem(path, None, "there is no such file"))
+        return None
+    if not isinstance(document.data, dict):
+        problems.append(Problem(path, 1, "is empty or not a mapping of keys to values"))
+        return None
+    return document
+
+
+def _empty_includes(root: Path, document: Document) -> Iterator[Problem]:
+    for i, pattern in enumerate(plain(document.data.get("include") or [])):
+        if not any(root.glob(str(pattern))):
+            yield Problem(document.path, document.line("include", i), f"include {pattern!r} matches no file")
+
+
+def _one_resource(document: Document) -> Iterator[Problem]:
+    """`<name>.<kind>.yml` holds one resource of that kind; the CLI only recommends it, people rely on it."""
+    kind = document.path.stem.rpartition(".")[2]
+    found = resources_of(document)
+    if kind not in _KINDS or "." not in document.path.stem:
+        near = suggestion(kind, _KINDS)
+        yield Problem(document.path, None, f"is not named <name>.<kind>.yml{near}")
+        return
+    for resource in found:
+        if resource.kind != _KINDS[kind]:
+            yield _at(resource, f"a .{kind}.yml file holds {resource.kind}.{resource.key}; move it to a file of its kind")
+    if len(found) != 1:
+        names = ", ".join(resource.key for resource in found) or "none"
+        yield Problem(document.path, 1, f"a .{kind}.yml file holds one resource, here: {names}")
+
+
+def _target_problems(bundle: Bundle) -> Iterator[Problem]:
+    document, target = bundle.document, bundle.target
+    declared = plain(document.data.get("variables") or {})
+    given = bundle.target_settings().get("variables") or {}
+    for name in given:
+        if name not in declared:
+            line = document.line("targets", target, "variables", name)
+            yield Problem(document.path, line, f"unknown variable {name!r}{suggestion(name, declared)}")
+    for name, variable in declared.items():
+        settings = variable or {}
+        if not any(key in settings for key in ("default", "lookup")) and name not in given:
+            line = document.line("targets", target)
+            yield Problem(document.path, line, f"target {target} gives no value to variable {name!r}, which has no default")
+        if not settings.get("description"):
+            yield Problem(document.path, document.line("variables", name), f"variable {name!r} has no description")
+    for kind, overrides in (bundle.target_settings().get("resources") or {}).items():
+        for key in overrides or {}:
+            if (kind, key) not in bundle.resources:
+                line = document.line("targets", target, "resources", kind, key)
+                yield Problem(document.path, line, f"overrides {kind}.{key}, which nothing defines{suggestion(key, bundle.keys(kind))}")
+    yield from _catalog_differs(bundle)
+
+
+def _catalog_differs(bundle: Bundle) -> Iterator[Problem]:
+    """The bundle creates schemas where the steps write."""
+    path = bundle.root / "conf" / "targets" / f"{bundle.target}.yml"
+    if "catalog" not in (bundle.document.data.get("variables") or {}) or not path.is_file():
+        return
+    target = read_yaml(path)
+    wanted, catalog = bundle.variable("catalog"), (target.data or {}).get("catalog", "spark_catalog")
+    if catalog != wanted and REFERENCE.search(str(wanted)) is None:
+        yield Problem(path, target.line("catalog"), f"catalog {str(catalog)!r} is not the bundle's ${{var.catalog}}, {wanted!r}")
+
+
+def _reference_problems(bundles: list[Bundle], documents: list[Document]) -> Iterator[Problem]:
+    for document in documents:
+        for keys, text in strings(plain(document.data)):
+            inside = keys[1] if keys[:1] == ("targets",) and len(keys) > 1 else None
+            for bundle in bundles:
+                if inside in (None, bundle.target):
+                    yield from _unresolved(bundle, document, keys, text)
+
+
+def _unresolved(bundle: Bundle, document: Document, keys: tuple[Any, ...], text: str) -> Iterator[Problem]:
+    for match in REFERENCE.finditer(text):
+        path = match.group(1)
+        if path.startswith("var.") and _has_lookup(bundle, path.split(".")[1]):
+            continue
+        try:
+            bundle.resolve("${" + path + "}") if not path.startswith("resources.") else bundle.value(path)
+        except FinlakeError as error:
+            yield Problem(document.path, document.line(*keys), str(error))
+
+
+def _has_lookup(bundle: Bundle, name: str) -> bool:
+    declared = plain(bundle.document.data.get("variables") or {})
+    return "lookup" in (declared.get(name) or {})
+
+
+def strings(node: Any, keys: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], str]]:
+    """Every text of a tree with the keys that lead to it."""
+    if isinstance(node, dict):
+        for key, item in node.items():
+            yield from strings(item, (*keys, key))
+    elif isinstance(node, list):
+        for i, item in enumerate(node):
+            yield from strings(item, (*keys, i))
+    elif isinstance(node, str):
+        yield keys, node
+
+
+def _at(resource: Resource, message: str, *keys: Any) -> Problem:
+    return Problem(resource.document.path, resource.line(*keys), message)

@@ -1,0 +1,141 @@
+"""Files a bundle names: wheels, dashboards, notebooks; and resources that need something to be deployable."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from finlake.cli.jobs.bundle import Bundle
+from finlake.config.load import Document, Problem, plain
+from finlake.errors import SetupError, TableError, suggestion
+
+_NAMES_A_FILE = ("file_path", "notebook_path", "python_file")
+
+
+def file_problems(bundle: Bundle, documents: list[Document]) -> Iterator[Problem]:
+    """Problems of files and of resources other than jobs."""
+    for document in documents:
+        yield from _missing(bundle, document, plain(document.data), ())
+    as_principal = bool(bundle.document.data.get("run_as")) or any(
+        (target or {}).get("run_as") for target in plain(bundle.document.data.get("targets") or {}).values()
+    )
+    for (kind, key), resource in bundle.resources.items():
+        path = resource.document.path
+        if kind == "model_serving_endpoints" and not resource.data.get("name"):
+            yield Problem(path, resource.line(), f"serving endpoint {key} has no name")
+        if kind == "dashboards":
+            if as_principal and resource.data.get("embed_credentials") is not False:
+                message = "embed_credentials must be false: a bundle with run_as cannot deploy the dashboard otherwise"
+                yield Problem(path, resource.line("embed_credentials"), message)
+            file = path.parent / str(resource.data.get("file_path", ""))
+            if file.is_file():
+                yield from dashboard_problems(file)
+
+
+def _missing(bundle: Bundle, document: Document, node: Any, keys: tuple[Any, ...]) -> Iterator[Problem]:
+    if isinstance(node, list):
+        for i, item in enumerate(node):
+            yield from _missing(bundle, document, item, (*keys, i))
+    if not isinstance(node, dict):
+        return
+    for key, value in node.items():
+        where = (*keys, key)
+        if key == "whl" and isinstance(value, str):
+            yield from _wheel(bundle, document, value, where)
+        elif key == "dependencies" and isinstance(value, list):
+            for i, item in enumerate(value):
+                yield from _dependency(bundle, document, str(item), (*where, i))
+        elif key in _NAMES_A_FILE and isinstance(value, str) and value.startswith("."):
+            yield from _file(document, value, where)
+        else:
+            yield from _missing(bundle, document, value, where)
+
+
+def _dependency(bundle: Bundle, document: Document, text: str, keys: tuple[Any, ...]) -> Iterator[Problem]:
+    name = text.partition("[")[0].strip().lower()
+    if name.endswith(".whl") or "/" in name:
+        yield from _wheel(bundle, document, text.partition("[")[0], keys)
+    elif name.startswith(("pyspark", "databricks-connect", "delta-spark")) or "[local]" in text:
+        message = f"{text!r} installs pyspark, which stops a serverless session"
+        yield Problem(document.path, document.line(*keys), message)
+
+
+def _wheel(bundle: Bundle, document: Document, pattern: str, keys: tuple[Any, ...]) -> Iterator[Problem]:
+    """A wheel is there, or an artifact of the bundle builds it."""
+    folder, _, name = pattern.rpartition("/")
+    place = (document.path.parent / folder).resolve()
+    if any(fnmatch.fnmatch(path.name, name) for path in place.glob("*")):
+        return
+    for artifact in plain(bundle.document.data.get("artifacts") or {}).values():
+        built = (bundle.root / str(artifact.get("path", "."))).resolve()
+        buildable = any((built / file).is_file() for file in ("pyproject.toml", "setup.py"))
+        if artifact.get("type") == "whl" and buildable and place == built / "dist" and name.endswith(".whl"):
+            return
+    yield Problem(document.path, document.line(*keys), f"{pattern!r} matches no file, and no artifact builds it")
+
+
+def _file(document: Document, value: str, keys: tuple[Any, ...]) -> Iterator[Problem]:
+    path = (document.path.parent / value).resolve()
+    if not path.is_file():
+        near = suggestion(path.name, (p.name for p in path.parent.glob("*"))) if path.parent.is_dir() else ""
+        yield Problem(document.path, document.line(*keys), f"there is no file {value!r}{near}")
+    elif keys[-1] == "notebook_path" and not path.read_text("utf-8").startswith("# Databricks notebook source"):
+        yield Problem(path, 1, "a notebook begins with the line '# Databricks notebook source'")
+
+
+def dashboard_problems(path: Path) -> Iterator[Problem]:
+    """A dashboard that cannot be right: bad JSON, bad SQL, tables with a catalog, widgets without their data set."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except json.JSONDecodeError as error:
+        yield Problem(path, error.lineno, f"not JSON: {error.msg}")
+        return
+    names = [item["name"] for item in content.get("datasets", [])]
+    for item in content.get("datasets", []):
+        yield from _query(path, item["name"], query_text(item))
+    for page in content.get("pages", []):
+        for widget in (cell["widget"] for cell in page.get("layout", [])):
+            for query in widget.get("queries", []):
+                name = query["query"]["datasetName"]
+                if name not in names:
+                    yield Problem(path, None, f"widget {widget['name']} reads data set {name!r}{suggestion(name, names)}")
+            yield from _fields(path, widget)
+
+
+def query_text(dataset: dict[str, Any]) -> str:
+    """A data set's SQL, in either of the two ways it is written."""
+    return str(dataset.get("query") or "".join(dataset.get("queryLines") or []))
+
+
+def _query(path: Path, name: str, text: str) -> Iterator[Problem]:
+    from finlake.lakehouse.names import tables_in
+
+    try:
+        tables = tables_in(text)
+    except (TableError, SetupError) as error:
+        yield Problem(path, None, f"data set {name}: {error}")
+        return
+    if not tables:
+        yield Problem(path, None, f"data set {name} reads no <schema>.<table>; the target binds the catalog, so write none")
+
+
+def _fields(path: Path, widget: dict[str, Any]) -> Iterator[Problem]:
+    offered = [field["name"] for query in widget.get("queries", []) for field in query["query"].get("fields", [])]
+    for name in _used(widget.get("spec", {}).get("encodings", {})):
+        if name not in offered:
+            yield Problem(path, None, f"widget {widget['name']} shows field {name!r}{suggestion(name, offered)}")
+
+
+def _used(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "fieldName":
+                yield str(value)
+            else:
+                yield from _used(value)
+    elif isinstance(node, list):
+        for item in node:
+            yield from _used(item)
