@@ -11,6 +11,7 @@ import click
 from finlake.cli.options import Options
 from finlake.config import Config, Problem, survey
 from finlake.config.check import check_config
+from finlake.errors import JobError
 
 
 def run_check(options: Options, bundle: Path | None) -> dict[str, Any]:
@@ -39,7 +40,16 @@ def run_check(options: Options, bundle: Path | None) -> dict[str, Any]:
 
 def all_problems(config: Config, bundle: Path | None) -> list[Problem]:
     """Configuration first, then the bundle, if there is one."""
-    return check_config(config)
+    from finlake.cli.jobs import check_bundle, find_bundle
+
+    problems = check_config(config)
+    try:
+        root = find_bundle(config.root, bundle)
+    except JobError:
+        if bundle is not None:
+            raise
+        return problems
+    return [*problems, *check_bundle(root)]
 
 
 def shown(problem: Problem) -> str:

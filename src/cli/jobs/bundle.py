@@ -135,7 +135,7 @@ def _inside(node: Any, keys: list[str], path: str) -> Any:
 
 
 def find_bundle(start: Path, given: Path | None = None) -> Path:
-    """Folder of databricks.yml: `given`, else upwards from `start`, else from the working directory.
+    """Folder of databricks.yml: `given`, else upwards from `start`, the working folder, or finlake's own source.
 
     Raises:
         JobError: there is none.
@@ -144,7 +144,7 @@ def find_bundle(start: Path, given: Path | None = None) -> Path:
         if (given / ROOT_FILE).is_file():
             return given.resolve()
         raise JobError(f"there is no {ROOT_FILE} in {given.resolve()}; give its folder with --bundle DIR")
-    for origin in (start.resolve(), Path.cwd()):
+    for origin in (start.resolve(), Path.cwd(), Path(__file__).parents[3]):
         for folder in (origin, *origin.parents):
             if (folder / ROOT_FILE).is_file():
                 return folder

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from finlake.cli.jobs.bundle import find_bundle
+from finlake.cli.jobs.bundle import find_bundle, load_bundle
 from finlake.cli.jobs.processes import Processes
 from finlake.cli.jobs.result import JobResult
 from finlake.cli.jobs.runner import Execute, Listener, run_job
@@ -46,6 +46,9 @@ def run_for(
     bundle: Path | None = None,
 ) -> JobResult:
     """Runs a job with a command line's options: configuration, lake, data, tenant and moment reach every task."""
+    from finlake.cli.jobs.record import record_job
+    from finlake.lakehouse import open_lake
+
     conf = options.conf.absolute()
     config = options.config()
     given = dict(parameters or {})
@@ -53,18 +56,23 @@ def run_for(
         given.setdefault("as_of", options.as_of.isoformat())
     extra = [part for flag, value in _overrides(options).items() if value for part in (flag, value)]
     execute: Execute = Processes(extra) if each_task_a_process else _InProcess(extra)
-    lake = Path(config.target.lake).absolute() if config.target.lake else None
+    folder = Path(config.target.lake).absolute() if config.target.lake else None
+    root, variables = find_bundle(conf, bundle), {"conf": str(conf)}
+    load_bundle(root, options.target, variables).job(job)
+    if not each_task_a_process:
+        open_lake(config)  # so that what the first task changes in the session can be told from what was there
     result = run_job(
         job,
-        bundle_root=find_bundle(conf, bundle),
+        bundle_root=root,
         execute=execute,
         target=options.target,
         parameters=given,
-        variables={"conf": str(conf)},
+        variables=variables,
         repair=repair,
-        runs=lake / RUNS if lake else None,
+        runs=folder / RUNS if folder else None,
         listener=Listener() if options.quiet else Progress(),
     )
+    record_job(open_lake(config), result, config.digest)
     return result
 
 
