@@ -1,0 +1,120 @@
+"""What training, evaluation and scoring do to frames alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import DoubleType, StructField, StructType
+
+from finlake.errors import TrainingError, suggestion
+from finlake.models.search import Part
+from finlake.models.served import Scorer, clean
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Margin = Callable[[np.ndarray], np.ndarray]
+
+
+def business_day(moment: str, zone: str) -> Column:
+    """Date of a UTC moment in the business zone."""
+    return F.to_date(F.from_utc_timestamp(F.col(moment), zone))
+
+
+def value_of(columns: Sequence[str], written: str | None) -> Column:
+    """The policy's value as a double column; 0 where the use case names none or a row has none.
+
+    Raises:
+        TrainingError: no column of the frame is meant.
+    """
+    if written is None:
+        return F.lit(0.0)
+    return F.coalesce(F.col(f"`{value_name(columns, written)}`").cast("double"), F.lit(0.0))
+
+
+def value_name(columns: Sequence[str], written: str) -> str:
+    """`this.x` is the column `x`, or the feature `this_x`."""
+    bare = written.removeprefix("this.")
+    for name in (bare, f"this_{bare}"):
+        if name in columns:
+            return name
+    raise TrainingError(f"policy.value {written!r} is not in the feature table{suggestion(bare, columns)}")
+
+
+def bounded_parts(frame: DataFrame, features: Sequence[str], rows: int) -> dict[str, Part]:
+    """Train and choose as arrays of at most about `rows` rows each, chosen by hash of the row's key.
+
+    Positives are kept before negatives, because they are few; weights make up for what was left out.
+    """
+    labelled = frame.where(F.col("part").isin("train", "choose") & F.col("label").isNotNull())
+    counted = labelled.groupBy("part", "label").count().collect()
+    counts = {(row["part"], int(row["label"])): int(row["count"]) for row in counted}
+    rates: dict[tuple[str, int], float] = {}
+    for part in ("train", "choose"):
+        positive, negative = counts.get((part, 1), 0), counts.get((part, 0), 0)
+        kept = min(positive, max(rows // 2, rows - negative))
+        rates[part, 1] = kept / positive if positive else 1.0
+        rates[part, 0] = min(1.0, (rows - kept) / negative) if negative else 1.0
+    rate = F.lit(1.0)
+    for (part, label), share in rates.items():
+        rate = F.when((F.col("part") == part) & (F.col("label") == label), F.lit(share)).otherwise(rate)
+    drawn = F.pmod(F.xxhash64(F.lit("sample"), "decision_key"), F.lit(1_000_000)) / 1e6
+    values = [F.col(f"`{name}`").cast("float").alias(name) for name in features]
+    chosen = labelled.withColumn("_rate", rate).where(drawn < F.col("_rate"))
+    table = chosen.select("decision_key", "part", F.col("label").cast("int"), "_rate", *values).toPandas()
+    table = table.sort_values("decision_key", kind="stable")
+    parts: dict[str, Part] = {}
+    for part in ("train", "choose"):
+        some = table[table["part"] == part]
+        matrix = clean(some[list(features)].to_numpy(dtype="float32", na_value=np.nan))
+        parts[part] = (matrix, some["label"].to_numpy("float64"), 1.0 / some["_rate"].to_numpy("float64"))
+    return parts
+
+
+def with_margins(
+    frame: DataFrame, keep: Sequence[str], models: Mapping[str, tuple[Sequence[str], Callable[[], Margin]]]
+) -> DataFrame:
+    """`keep` columns plus `margin_<model>` for each model, in Arrow batches.
+
+    A model is its features and a function that makes the margin function where the batch is (once a task).
+    """
+    every = list(dict.fromkeys(name for features, _ in models.values() for name in features))
+    taken = frame.select(
+        *(F.col(f"`{name}`") for name in keep), *(F.col(f"`{name}`").cast("float").alias(f"x_{name}") for name in every)
+    )
+    fields = [taken.schema[name] for name in keep]
+    schema = StructType([*fields, *(StructField(f"margin_{name}", DoubleType()) for name in models)])
+    names, wanted = list(keep), dict(models)
+
+    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        import pyarrow
+
+        made = {name: (list(features), build()) for name, (features, build) in wanted.items()}
+        for batch in batches:
+            found = {name: margin(batch_matrix(batch, features)) for name, (features, margin) in made.items()}
+            columns = [batch.column(name) for name in names]
+            arrays = [*columns, *(pyarrow.array(values, pyarrow.float64()) for values in found.values())]
+            yield pyarrow.RecordBatch.from_arrays(arrays, [*names, *(f"margin_{name}" for name in found)])
+
+    return taken.mapInArrow(run, schema)
+
+
+def booster_margin(booster: bytes, features: Sequence[str], rounds: int) -> Callable[[], Margin]:
+    """Makes the margin function of a booster's bytes; each task loads them once."""
+    card = {"features": list(features), "rounds": rounds, "calibration": {"kind": "none"}, "policy": {}}
+
+    def build() -> Margin:
+        return Scorer(booster, card).margin
+
+    return build
+
+
+def batch_matrix(batch: pa.RecordBatch, features: Sequence[str]) -> np.ndarray:
+    if not batch.num_rows:
+        return np.empty((0, len(features)), dtype="float32")
+    columns = [batch.column(f"x_{name}").to_numpy(zero_copy_only=False) for name in features]
+    return clean(np.column_stack(columns).astype("float32", copy=False))
