@@ -1,0 +1,99 @@
+"""`finlake draft FILE`: nobody starts from an empty page."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from finlake.cli.options import Options
+from finlake.contracts.draft_source import source_yaml
+from finlake.contracts.profile import snake
+from finlake.contracts.proposal import Proposal, propose
+from finlake.contracts.sample import read_sample
+from finlake.errors import ConfigError, InputError
+
+_TARGET = """# Where finlake runs; --lake and --data on the command line win over what is said here.
+target: local
+catalog: spark_catalog
+lake: lake            # folder of the tables
+landing: landing      # where files arrive, within the lake unless absolute
+"""
+
+
+def run_draft(options: Options, file: Path, name: str | None, write: bool, use_case: str | None = None) -> dict[str, Any]:
+    """Prints a contract for the file, or with `write` puts it into conf/ and says what to do next.
+
+    Raises:
+        InputError: the file cannot be read, or has no rows to learn from.
+        ConfigError: a file in conf/ would be overwritten.
+    """
+    chosen = first_file(file)
+    name = snake(name or source_name(chosen if file.is_file() else file))
+    made = propose(read_sample(chosen), options.as_of or datetime.now(UTC))
+    text = source_yaml(made, name, where(options, file))
+    if not write:
+        click.echo(text, nl=False)
+        return {"source": name}
+    begin_folder(options.conf)
+    path = options.conf / "sources" / f"{name}.yml"
+    keep(path, text)
+    advise(options, made, path)
+    return {"source": name, "written": str(path)}
+
+
+def first_file(path: Path) -> Path:
+    """The file itself, or the largest of a folder."""
+    if not path.is_dir():
+        return path
+    files = [item for item in path.rglob("*") if item.is_file() and not item.name.startswith((".", "_"))]
+    if not files:
+        raise InputError(f"there is no file in {path}")
+    return max(files, key=lambda item: item.stat().st_size)
+
+
+def source_name(path: Path) -> str:
+    """`Claims 2025-01.csv.gz` -> `Claims`; dates and counters at the end are dropped."""
+    stem = path.name
+    for _ in path.suffixes:
+        stem = stem.rpartition(".")[0] if "." in stem[1:] else stem
+    while stem and (stem[-1].isdigit() or stem[-1] in "-_ .") and any(letter.isalpha() for letter in stem):
+        stem = stem[:-1]
+    return stem or path.stem
+
+
+def where(options: Options, file: Path) -> str:
+    """The path to write: relative to the landing folder if the file lies in it, else absolute."""
+    folder = Path(options.data).absolute() if options.data else Path(options.lake or "lake").absolute() / "landing"
+    full = file.absolute()
+    return full.relative_to(folder).as_posix() if full.is_relative_to(folder) else full.as_posix()
+
+
+def begin_folder(conf: Path) -> None:
+    """An empty folder is enough to begin: the target and the editors' schemas are put where they are missing."""
+    from finlake.config.schema_export import write_schemas
+
+    target = conf / "targets" / "local.yml"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(_TARGET, "utf-8")
+    write_schemas(conf / "schema")
+
+
+def keep(path: Path, text: str) -> None:
+    if path.exists():
+        raise ConfigError(f"{path} is there already; move it away, or give another name with --name")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+
+
+def advise(options: Options, made: Proposal, path: Path) -> None:
+    click.echo(f"wrote {path}: {len(made.guesses)} columns, key {', '.join(made.key)}")
+    if made.happened_at is None:
+        click.echo("no column looks like a time: name one under happened_at before anything else")
+    elif made.known_at is None:
+        click.echo("confirm known_at: how long until such a row is in your hands?")
+    conf = "" if options.conf == Path("conf") else f" --conf {options.conf}"
+    click.echo(f"next: look through it, then `finlake check{conf}` and `finlake ingest --source {path.stem}{conf}`")
