@@ -21,3 +21,12 @@ FRESHNESS = (
     "source string, checked_at timestamp, due_at timestamp, last_arrival timestamp, rows bigint, verdict string, "
     "reason string"
 )
+BATCHES = (
+    "source string, batch string, received bigint, silver bigint, superseded bigint, duplicate bigint, quarantined bigint, "
+    "adds_up boolean, contract string, status string, reason string, refined_at timestamp, run_id string"
+)
+QUALITY = (
+    "source string, batch string, rule string, expectation string, columns array<string>, severity string, checked bigint, "
+    "failed bigint, mostly double, passed boolean, contract string, measured_at timestamp, run_id string"
+)
+DUPLICATES = "source string, batch string, _row_id string, of_row_id string, same_values boolean"

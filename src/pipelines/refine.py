@@ -1,0 +1,175 @@
+"""Step: bronze to silver. Typed, judged, versioned; what may not enter waits in quarantine with its reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from finlake.config import Source
+from finlake.contracts.checks import BatchCounts, is_good, tally
+from finlake.contracts.contract import contract_digest, silver_comments
+from finlake.contracts.judge import Judged, judge, why_held
+from finlake.contracts.parsing import row_id
+from finlake.contracts.quarantine import UPDATED, conflicting, quarantine_rows, waiting, with_held
+from finlake.contracts.references import Reference, references_of, refining_order
+from finlake.contracts.versions import CONFLICT, DUPLICATE, silver_rows, timeline, with_clocks
+from finlake.errors import ContractError
+from finlake.lakehouse.ops import DUPLICATES
+from finlake.pipelines import refine_records as records
+from finlake.pipelines.step import Step, Values
+
+
+@dataclass
+class Work:
+    """One source in one run: which batches are new, and what became of them."""
+
+    step: Step
+    source: Source
+    contract: str
+    pending: list[str]
+    retried: int = 0
+    references: list[Reference] = field(default_factory=list)
+    counts: dict[str, BatchCounts] = field(default_factory=dict)
+    held: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.source.source
+
+    def table(self, schema: str) -> str:
+        return f"{schema}.{self.name}"
+
+    def read(self, schema: str) -> DataFrame:
+        return self.step.lake.read(self.table(schema))
+
+
+def refine(step: Step, source: str = "all") -> Values:
+    """Brings every new batch of the sources into silver, and rows out of quarantine whose contract changed.
+
+    A batch that breaks a limit is held: all its rows stay in quarantine. Other batches and sources go on, and the
+    step fails at the end. Interrupted anywhere, it can be run again.
+
+    Raises:
+        ContractError: batches are held, or the rows of a batch do not add up.
+    """
+    sources = step.config.sources
+    names = refining_order(sources) if source == "all" else [step.config.source(source).source]
+    rows: dict[str, int] = {}
+    stopped: list[str] = []
+    for name in names:
+        if not step.lake.exists(f"bronze.{name}"):
+            continue
+        work = _plan(step, sources[name])
+        if work.pending or work.retried:
+            rows[name] = _refine_source(work)
+        stopped += records.held_batches(work)
+    if stopped:
+        raise ContractError("\n".join(stopped))
+    return {"rows": rows}
+
+
+def _plan(step: Step, source: Source) -> Work:
+    """What is to be done: batches that are loaded but not accounted for, and rows that deserve another look."""
+    contract = contract_digest(source)
+    work = Work(step, source, contract, records.pending_batches(step, source.source, contract))
+    for reference in references_of(source, step.config.sources):
+        if step.lake.exists(f"silver.{reference.source}"):
+            work.references.append(reference)
+        elif work.pending:
+            step.warn(f"{source.source}: “{reference.rule}” is not checked, because there is no silver.{reference.source} yet")
+    if step.lake.exists(work.table("quarantine")):
+        work.retried = _retried(work).count()
+    return work
+
+
+def _retried(work: Work) -> DataFrame:
+    open_rows = work.read("quarantine").where(waiting(work.contract, [r.rule for r in work.references]))
+    return open_rows.where(~F.col("_batch").isin(work.pending)).select("_row_id")
+
+
+def _refine_source(work: Work) -> int:
+    step, source, lake = work.step, work.source, work.step.lake
+    records.check_layout(work)
+    judged = _judge(work)
+    fresh = judged.frame.where(F.col("_batch").isin(work.pending))
+    work.counts = tally(fresh, judged.checks) if work.pending else {}
+    work.held = {batch: "; ".join(why) for batch, counts in work.counts.items() if (why := why_held(counts, source))}
+    frame = with_held(judged.frame, work.held)
+    broken = frame.where(~is_good())
+    if work.retried or work.held or any(counts.broken for counts in work.counts.values()):
+        _quarantine(work, broken)
+    good = with_clocks(frame.where(is_good()), source)
+    timed = timeline(good, source, _touched(work, good))
+    conflicts = _note_doubles(work, timed)
+    if conflicts is not None:
+        same = frame.join(conflicts, "_row_id", "left_semi")
+        _quarantine(work, conflicting(same, source))
+    lake.merge(
+        work.table("silver"), silver_rows(timed, source), on=["_row_id", "_part"], update=["known_to"],
+        about=source.about, comments=silver_comments(source), cluster_by=source.key[:4],
+    )  # fmt: skip
+    lake.view(
+        f"silver.{work.name}_current",
+        f"SELECT * FROM silver.{work.name} WHERE known_to IS NULL",
+        about=f"The latest version of each row. {source.about}",
+    )
+    _release(work)
+    records.write_quality(work)
+    records.report(work)
+    return records.write_batches(work)
+
+
+def _judge(work: Work) -> Judged:
+    bronze = work.read("bronze")
+    rows = bronze.where(F.col("_batch").isin(work.pending))
+    if work.retried:
+        again = bronze.where(~F.col("_batch").isin(work.pending)).withColumn("_row_id", row_id())
+        rows = rows.unionByName(again.join(_retried(work), "_row_id", "left_semi").drop("_row_id"))
+    tables: dict[str, DataFrame | None] = {r.source: work.step.lake.read(f"silver.{r.source}") for r in work.references}
+    return judge(rows, work.source, work.step.now, work.references, tables)
+
+
+def _touched(work: Work, good: DataFrame) -> DataFrame | None:
+    """Silver's rows of the keys that occur in new rows."""
+    if not work.step.lake.exists(work.table("silver")):
+        return None
+    return work.read("silver").join(good.select(*work.source.key).distinct(), work.source.key, "left_semi")
+
+
+def _quarantine(work: Work, broken: DataFrame) -> None:
+    rows = quarantine_rows(broken, work.source, work.contract, work.step.now)
+    about = f"Rows of {work.name} that may not enter silver, personal values masked, with the reasons."
+    update = [*work.source.columns, *UPDATED]
+    work.step.lake.merge(work.table("quarantine"), rows, on=["_row_id"], update=update, about=about)
+
+
+def _note_doubles(work: Work, timed: DataFrame) -> DataFrame | None:
+    """Notes duplicates and conflicts; the rows in conflict, if there are any."""
+    lake = work.step.lake
+    doubles = timed.where(F.col("_class").isin(DUPLICATE, CONFLICT)).select(
+        F.lit(work.name).alias("source"),
+        F.col("_batch").alias("batch"),
+        "_row_id",
+        F.col("_first").alias("of_row_id"),
+        (F.col("_class") == DUPLICATE).alias("same_values"),
+    )
+    lake.create("ops.duplicates", lake.spark.createDataFrame([], DUPLICATES), about="Rows that came again, and of which row.")
+    lake.merge("ops.duplicates", doubles, on=["source", "_row_id"], update=["of_row_id", "same_values"])
+    conflicts = lake.read("ops.duplicates").where((F.col("source") == work.name) & ~F.col("same_values"))
+    return None if conflicts.isEmpty() else timed.where(F.col("_class") == CONFLICT).select("_row_id")
+
+
+def _release(work: Work) -> None:
+    """Marks rows that were in quarantine and now are in silver, or are duplicates of rows there."""
+    lake = work.step.lake
+    if not lake.exists(work.table("quarantine")):
+        return
+    waiting_rows = work.read("quarantine").where("_released_at IS NULL")
+    settled = work.read("silver").select("_row_id")
+    doubles = lake.read("ops.duplicates").where((F.col("source") == work.name) & F.col("same_values")).select("_row_id")
+    released = waiting_rows.join(settled.unionByName(doubles), "_row_id", "left_semi")
+    released = released.withColumn("_released_at", F.lit(work.step.now))
+    if not released.isEmpty():
+        lake.merge(work.table("quarantine"), released, on=["_row_id"], update=["_released_at"])
