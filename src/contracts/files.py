@@ -88,7 +88,7 @@ def broken(found: Found) -> str:
         start = stream.read(8)
     suffix = found.path.suffix.lower()
     if ":" in found.path.name:
-        return "the name holds a colon, which Spark cannot open; rename the file"
+        return "has a colon in its name, which Spark cannot open; rename it"
     if start.startswith(b"PK\x03\x04"):
         return "is a zip archive (or a spreadsheet); unpack it, or save it as CSV"
     for magic, ending in _MAGIC.items():
@@ -103,9 +103,9 @@ def broken(found: Found) -> str:
                 while stream.read(_SAMPLE):
                     pass
     except EOFError:
-        return f"the {suffix[1:]} stream is truncated: it ends before its end mark; send the file again"
+        return f"is truncated: it stops before its {suffix[1:]} data ends; send it again"
     except (zlib.error, gzip.BadGzipFile, OSError) as error:
-        return f"the {suffix[1:]} stream is damaged ({error}); send the file again"
+        return f"holds damaged {suffix[1:]} data ({error}); send it again"
     return ""
 
 
@@ -136,11 +136,11 @@ def encoding_name(name: str) -> str:
     """
     try:
         found = codecs.lookup(name).name
-        known = "A;,\t\"\n0".encode(found)
+        known = 'A;,\t"\n0'.encode(found)
     except (LookupError, UnicodeEncodeError) as error:
         raise ConfigError(f"unknown encoding {name!r}; use utf-8, utf-16, cp1252, latin-1 or another single-byte one") from error
     found = {"utf-8-sig": "utf-8", "utf_8_sig": "utf-8"}.get(found, found)
-    if found not in ("utf-8", *WIDE) and (known != b"A;,\t\"\n0" or not single_byte(found)):
+    if found not in ("utf-8", *WIDE) and (known != b'A;,\t"\n0' or not single_byte(found)):
         raise ConfigError(f"encoding {name!r} cannot be read here; convert the files to utf-8 before they land")
     return found
 

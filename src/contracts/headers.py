@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from finlake.config import Source
+from finlake.contracts import contract
 from finlake.contracts.masking import mask_text
 from finlake.errors import suggestion
 
@@ -70,8 +71,8 @@ def in_order(count: int, source: Source) -> Match:
 
 def needed_columns(source: Source) -> set[str]:
     """Columns (as they arrive) without which a file is refused: key, clocks and what the contract requires."""
-    silver = {*source.key, source.happened_at, source.known_at.column, source.latest_by or source.known_at.column}
-    return {raw for raw, name in source.silver_names.items() if name in silver or source.columns[raw].required}
+    needed = contract.needed_columns(source)
+    return {raw for raw, name in source.silver_names.items() if name in needed}
 
 
 def show(header: Sequence[str], most: int = 30) -> str:
@@ -80,9 +81,7 @@ def show(header: Sequence[str], most: int = 30) -> str:
     return f"[{shown}{', …' if len(header) > most else ''}]"
 
 
-def _ways(
-    column: str, source: Source, names: list[str], spelled: list[str]
-) -> Iterator[tuple[set[str], list[str]]]:
+def _ways(column: str, source: Source, names: list[str], spelled: list[str]) -> Iterator[tuple[set[str], list[str]]]:
     aliases = source.columns[column].names
     yield {column}, names
     yield set(aliases), names

@@ -6,28 +6,31 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 from finlake.config import Source
 from finlake.contracts.headers import Match
 from finlake.contracts.masking import mask_text
 
 CORRUPT, EXTRA = "_corrupt", "_extra"
-PATH, PLACE = "_path", "_place"
+PATH, PLACE, ROW = "_path", "_place", "_row"
 LONGEST_TEXT = 10_000
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """`header` is as received; files of one batch with the same `header` and `kind` are read together."""
+    """`header` is as received; files of one batch with the same `group` are read together."""
 
     header: tuple[str, ...] = ()
     match: Match = field(default_factory=lambda: Match({}, {}, ()))
     problem: str = ""
     empty: bool = False
-    kind: str = ""
+    group: tuple[Any, ...] = ()
+    schema: StructType | None = None
 
 
 def glob_safe(path: Path) -> str:
@@ -40,33 +43,41 @@ def spark_path(path: Path) -> str:
     return re.sub(r"[\s%#?\[\]{}^\"\\<>`|]", lambda found: "".join(f"%{byte:02X}" for byte in found.group().encode()), str(path))
 
 
+def metadata_path() -> Column:
+    """The file a row came from, in the form of `spark_path`."""
+    return F.regexp_replace("_metadata.file_path", "^[a-z0-9]+:/+", "/")
+
+
 def raw_frame(
     rows: DataFrame,
     source: Source,
     columns: Mapping[str, Column],
-    extra: Mapping[str, Column],
+    extra: Mapping[str, Column] | Column,
     corrupt: Column,
-    place: Column | None = None,
+    row: Column | None = None,
 ) -> DataFrame:
     """The contract's columns as text (null where the file has none), `_extra`, `_corrupt`, the path and the row's place.
 
     A row that did not parse keeps only its raw text. A row with characters that could not be decoded keeps its values
-    and says so in `_corrupt`.
+    and says so in `_corrupt`. `row` is the row's number in its file where the reader knows it.
     """
     given = {name: columns.get(name, F.lit(None)).cast("string") for name in source.columns}
     damaged = F.concat_ws("", *given.values()).contains("\ufffd")
     parsed = corrupt.isNull()
-    kept = F.map_from_entries(
-        F.filter(
-            F.array(*(F.struct(F.lit(mask_text(name)).alias("k"), value.cast("string").alias("v")) for name, value in extra.items())),
-            lambda entry: entry["v"].isNotNull(),
-        )
-    )
-    no_extra = F.lit(None).cast("map<string,string>")
+    kept = _kept(extra) if isinstance(extra, Mapping) else extra
+    place = F.struct("_metadata.file_block_start", F.monotonically_increasing_id().alias("id")).alias(PLACE)
     return rows.select(
         *(F.when(parsed, value).alias(name) for name, value in given.items()),
-        (F.when(parsed & (F.size(kept) > 0), kept) if extra else no_extra).alias(EXTRA),
+        F.when(parsed & (F.size(kept) > 0), kept).alias(EXTRA),
         F.when(parsed & damaged, F.lit(f"not valid {source.read.encoding}")).otherwise(corrupt).alias(CORRUPT),
-        F.regexp_replace("_metadata.file_path", "^[a-z0-9]+:/+", "/").alias(PATH),
-        (place if place is not None else F.struct("_metadata.file_block_start", F.monotonically_increasing_id().alias("id"))).alias(PLACE),
+        metadata_path().alias(PATH),
+        place if row is None else row.alias(ROW),
     )
+
+
+def _kept(extra: Mapping[str, Column]) -> Column:
+    """Unknown columns that hold something, by their masked name."""
+    if not extra:
+        return F.lit(None).cast("map<string,string>")
+    entries = (F.struct(F.lit(mask_text(name)).alias("k"), value.cast("string").alias("v")) for name, value in extra.items())
+    return F.map_from_entries(F.filter(F.array(*entries), lambda entry: entry["v"].isNotNull()))

@@ -17,6 +17,7 @@ from finlake.errors import ConfigError
 
 PREFIX, INVALID = "tok_", "tok_invalid_"
 _GAPS = "[ \t\u00a0\u2010-\u2015'.-]"
+_DECIMALS = r"\.0+$"  # of a number that went through a floating-point column
 _WIDE, _PLAIN = "０１２３４５６７８９", "0123456789"
 _HEX, _LETTERS = "0123456789abcdef", "abcdefghijklmnop"
 _BLOCK, _LENGTH = 64, 32
@@ -29,7 +30,7 @@ def tokenise(column: Column, key: bytes, null_words: tuple[str, ...] = ()) -> Co
     text: different texts stay different, and nothing of the text shows.
     """
     inner, outer = _pads(key)
-    digits = F.regexp_replace(F.translate(F.trim(column), _WIDE, _PLAIN), _GAPS, "")
+    digits = F.regexp_replace(F.regexp_replace(F.translate(F.trim(column), _WIDE, _PLAIN), _DECIMALS, ""), _GAPS, "")
     valid = digits.rlike("^[0-9]+$")
     message = F.encode(F.when(valid, digits).otherwise(F.trim(column)), "utf-8")
     first = F.unhex(F.sha2(F.concat(F.lit(inner), message), 256))
@@ -44,7 +45,7 @@ def token(text: str, key: bytes, null_words: tuple[str, ...] = ()) -> str:
     text = text.strip(" ")
     if text in _not_numbers(null_words):
         return text
-    digits = re.sub(_GAPS, "", text.translate(str.maketrans(_WIDE, _PLAIN)))
+    digits = re.sub(_GAPS, "", re.sub(_DECIMALS, "", text.translate(str.maketrans(_WIDE, _PLAIN))))
     valid = re.fullmatch("[0-9]+", digits) is not None
     _check(key)
     hashed = hmac.new(key, (digits if valid else text).encode(), hashlib.sha256).hexdigest()[:_LENGTH]

@@ -41,7 +41,7 @@ def inspect(found: Found, source: Source) -> Inspection:
     match = headers.match(first, source)
     other = _other_delimiter(text, source, len(match.positions)) if match.problem else ""
     header = tuple(name.replace("\ufeff", "").strip() for name in first)
-    return Inspection(header, match, problem=other or match.problem)
+    return Inspection(header, match, problem=other or match.problem, group=header)
 
 
 def read_group(spark: SparkSession, source: Source, files: Sequence[Found], inspection: Inspection) -> DataFrame:

@@ -7,15 +7,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 
-from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from finlake.config import Source
-from finlake.contracts import read_csv
+from finlake.contracts import read_csv, read_jsonl, read_parquet, read_xml
 from finlake.contracts.files import Found
-from finlake.contracts.inspection import CORRUPT, EXTRA, LONGEST_TEXT, PATH, PLACE, Inspection, spark_path
+from finlake.contracts.inspection import CORRUPT, EXTRA, LONGEST_TEXT, PATH, PLACE, ROW, Inspection, spark_path
 from finlake.contracts.masking import mask_pans
 from finlake.contracts.pan import tokenise
+
+
+_READERS = {
+    "csv": read_csv.read_group,
+    "jsonl": read_jsonl.read_group,
+    "parquet": read_parquet.read_group,
+    "xml": read_xml.read_group,
+}
 
 
 @dataclass(frozen=True)
@@ -30,7 +38,11 @@ class Received:
 
 def inspect(spark: SparkSession, source: Source, files: Sequence[Found]) -> dict[Found, Inspection]:
     """What each file's header says, before any row is read."""
-    return {found: read_csv.inspect(found, source) for found in files}
+    if source.read.format == "csv":
+        return {found: read_csv.inspect(found, source) for found in files}
+    if source.read.format == "parquet":
+        return {found: read_parquet.inspect(found, source) for found in files}
+    return (read_jsonl if source.read.format == "jsonl" else read_xml).inspect(spark, source, files)
 
 
 def read_batch(spark: SparkSession, source: Source, batch: str, files: Sequence[Received], key: bytes | None) -> DataFrame:
@@ -38,11 +50,12 @@ def read_batch(spark: SparkSession, source: Source, batch: str, files: Sequence[
 
     `key` is needed if a column of the contract is `pii: pan`.
     """
-    groups: dict[tuple[str, tuple[str, ...]], list[Received]] = {}
+    groups: dict[tuple[object, ...], list[Received]] = {}
     for file in files:
-        groups.setdefault((file.inspection.kind, file.inspection.header), []).append(file)
+        groups.setdefault(file.inspection.group, []).append(file)
     frames = [
-        read_csv.read_group(spark, source, [file.found for file in group], group[0].inspection) for group in groups.values()
+        _READERS[source.read.format](spark, source, [file.found for file in group], group[0].inspection)
+        for group in groups.values()
     ]
     rows = reduce(lambda one, other: one.unionByName(other), frames)
     return _with_origin(spark, _private(rows, source, key), source, batch, files)
@@ -55,8 +68,15 @@ def _private(rows: DataFrame, source: Source, key: bytes | None) -> DataFrame:
         name: tokenise(F.col(f"`{name}`"), key or b"", words) for name, column in source.columns.items() if column.pii == "pan"
     }
     changed[CORRUPT] = F.left(mask_pans(F.col(CORRUPT)), F.lit(LONGEST_TEXT))
-    changed[EXTRA] = F.transform_values(EXTRA, lambda _, value: mask_pans(value))
+    changed[EXTRA] = F.map_from_entries(F.transform(F.map_entries(EXTRA), _masked_entry))
     return rows.withColumns(changed)
+
+
+def _masked_entry(entry: Column, place: Column) -> Column:
+    """A key that holds a card number gets its place as well, because masked keys may be alike."""
+    key = mask_pans(entry["key"])
+    told_apart = F.when(key == entry["key"], key).otherwise(F.concat(key, F.lit(" #"), place))
+    return F.struct(told_apart.alias("key"), mask_pans(entry["value"]).alias("value"))
 
 
 def _with_origin(spark: SparkSession, rows: DataFrame, source: Source, batch: str, files: Sequence[Received]) -> DataFrame:
@@ -65,20 +85,18 @@ def _with_origin(spark: SparkSession, rows: DataFrame, source: Source, batch: st
         [(spark_path(file.found.path), file.found.file, file.digest, file.arrived_at) for file in files],
         f"{PATH} string, _file string, _file_digest string, _arrived_at timestamp",
     )
-    number = F.row_number().over(Window.partitionBy(PATH).orderBy(PLACE)).cast("bigint")
+    if ROW not in rows.columns:
+        number = F.row_number().over(Window.partitionBy(PATH).orderBy(PLACE)).cast("bigint")
+        rows = rows.withColumn(ROW, number)
     lost = F.raise_error(F.concat(F.lit("a row came from a file that was not listed: "), F.col(PATH)))
-    return (
-        rows.withColumn("_row", number)
-        .join(F.broadcast(origin), PATH, "left")
-        .select(
-            F.lit(source.source).alias("_source"),
-            F.lit(batch).alias("_batch"),
-            F.coalesce("_file", lost).alias("_file"),
-            "_file_digest",
-            "_row",
-            "_arrived_at",
-            *(f"`{name}`" for name in source.columns),
-            EXTRA,
-            CORRUPT,
-        )
+    return rows.join(F.broadcast(origin), PATH, "left").select(
+        F.lit(source.source).alias("_source"),
+        F.lit(batch).alias("_batch"),
+        F.coalesce("_file", lost).alias("_file"),
+        "_file_digest",
+        ROW,
+        "_arrived_at",
+        *(f"`{name}`" for name in source.columns),
+        EXTRA,
+        CORRUPT,
     )

@@ -1,0 +1,126 @@
+"""Reads XML with Spark's own reader: one element is one row; attributes and child elements are its columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from xml.parsers import expat
+
+from pyspark.sql import Column, DataFrame, DataFrameReader, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from finlake.config import Source
+from finlake.contracts import headers
+from finlake.contracts.files import Found, chunks, encoding_name, sample
+from finlake.contracts.inspection import CORRUPT, PATH, Inspection, glob_safe, metadata_path, raw_frame, spark_path
+from finlake.errors import suggestion
+
+_VALUE = "_VALUE"
+_ELEMENTS = 1_000
+_SPARK_NAMES = {"utf-8": "UTF-8", "ascii": "UTF-8", "iso8859-1": "ISO-8859-1", "utf-16": "UTF-16"}
+
+
+def inspect(spark: SparkSession, source: Source, files: Sequence[Found]) -> dict[Found, Inspection]:
+    """The columns of each file against the contract. A file that is not well-formed XML is refused as a whole."""
+    looks = {found: _beginning(found, source) for found in files}
+    readable = [found for found, look in looks.items() if not look.problem and not look.empty]
+    if not readable:
+        return looks
+    rows = _reader(spark, source).load([glob_safe(found.path) for found in readable])
+    columns = flat(rows.schema)
+    counted = rows.groupBy(metadata_path().alias(PATH)).agg(
+        *(F.count(value).alias(f"n{i}") for i, value in enumerate(columns.values()))
+    )
+    names = list(columns)
+    seen = {row[PATH]: tuple(name for i, name in enumerate(names) if row[f"n{i}"]) for row in counted.collect()}
+    for found in readable:
+        header = seen.get(spark_path(found.path), ())
+        match = headers.match(header, source)
+        group = tuple(sorted((column, header[place]) for column, place in match.positions.items()))
+        looks[found] = Inspection(header, match, problem=match.problem, group=group, schema=rows.schema)
+    return looks
+
+
+def read_group(spark: SparkSession, source: Source, files: Sequence[Found], inspection: Inspection) -> DataFrame:
+    """Rows of files whose contract columns have the same elements, in the shape of `raw_frame`."""
+    schema = inspection.schema or T.StructType()
+    if CORRUPT not in schema.names:
+        schema = T.StructType([*schema.fields, T.StructField(CORRUPT, T.StringType())])
+    rows = _reader(spark, source).schema(schema).load([glob_safe(found.path) for found in files])
+    columns = flat(schema)
+    header = inspection.header
+    mine = {column: columns[header[place]] for column, place in inspection.match.positions.items()}
+    used = {header[place] for place in inspection.match.positions.values()}
+    others = {name: value for name, value in columns.items() if name not in used}
+    return raw_frame(rows, source, mine, others, F.col(CORRUPT))
+
+
+def flat(schema: T.StructType) -> dict[str, Column]:
+    """Column name -> its text. The attribute `id` is `id`; `<amount currency="EUR">5</amount>` is `amount` and
+    `amount_currency`; anything deeper is JSON. An attribute that an element shadows keeps its underscore."""
+    made: dict[str, Column] = {}
+    fields = sorted((field for field in schema.fields if field.name != CORRUPT), key=lambda field: field.name.startswith("_"))
+    for field in fields:
+        value = F.col(f"`{field.name}`")
+        if isinstance(field.dataType, T.StructType) and _VALUE in field.dataType.names:
+            made[field.name] = value[_VALUE]
+            for inner in field.dataType.names:
+                if inner != _VALUE:
+                    made[f"{field.name}{inner if inner.startswith('_') else '_' + inner}"] = value[inner].cast("string")
+        elif isinstance(field.dataType, T.StructType | T.ArrayType):
+            made[field.name] = F.to_json(value)
+        else:
+            plain = "value" if field.name == _VALUE else field.name.removeprefix("_")
+            made[field.name if plain in made else plain] = value
+    return made
+
+
+def _reader(spark: SparkSession, source: Source) -> DataFrameReader:
+    return (
+        spark.read.format("xml")
+        .option("rowTag", source.read.row_tag or "")
+        .option("inferSchema", False)
+        .option("ignoreNamespace", True)
+        .option("encoding", _SPARK_NAMES[encoding_name(source.read.encoding)])
+        .option("mode", "PERMISSIVE")
+        .option("columnNameOfCorruptRecord", CORRUPT)
+    )
+
+
+def _beginning(found: Found, source: Source) -> Inspection:
+    encoding = encoding_name(source.read.encoding)
+    if encoding not in _SPARK_NAMES:
+        return Inspection(problem=f"XML cannot be read in {encoding}; use utf-8, utf-16 or latin-1")
+    start = sample(found.path)
+    said = re.match(rb"\s*(?:\xef\xbb\xbf)?<\?xml[^>]*encoding=[\"']([A-Za-z0-9._-]+)", start)
+    if said and encoding_name(said[1].decode()) != encoding:
+        return Inspection(problem=f"the file says it is {said[1].decode()}, the contract {source.read.encoding}; set `encoding`")
+    return _well_formed(found, source.read.row_tag or "", None if said else encoding)
+
+
+def _well_formed(found: Found, row_tag: str, encoding: str | None) -> Inspection:
+    """Reads the file to its end without keeping anything; says where it breaks, or that it holds no row element."""
+    parser = expat.ParserCreate(encoding)
+    names: list[str] = []
+
+    def element(name: str, _: dict[str, str]) -> None:
+        names.append(name.rpartition(":")[2])
+        if names[-1] == row_tag or len(names) > _ELEMENTS:
+            parser.StartElementHandler = None
+
+    parser.StartElementHandler = element
+    try:
+        for chunk in chunks(found.path):
+            parser.Parse(chunk, False)
+        parser.Parse(b"", True)
+    except expat.ExpatError as error:
+        why = f"not well-formed XML: {expat.ErrorString(error.code)} at line {error.lineno}, column {error.offset}"
+        return Inspection(problem=f"the file is {why}; send it again")
+    if row_tag in names:
+        return Inspection()
+    if len(names) == 1:
+        return Inspection(empty=True)
+    if len(names) > _ELEMENTS:
+        return Inspection()
+    return Inspection(problem=f"there is no element <{row_tag}>{suggestion(row_tag, names)}")
