@@ -199,11 +199,7 @@ class Lake:
         """
         self.create(name, df, about=about, comments=comments, cluster_by=cluster_by)
         keys = " AND ".join(f"t.`{c}` <=> s.`{c}`" for c in on)
-        evolve = (
-            "WITH SCHEMA EVOLUTION "
-            if set(df.columns) - set(self._columns(name))
-            else ""
-        )
+        self._add_columns(name, df, comments or {})
         matched = ""
         if update:
             differs = " OR ".join(f"NOT (t.`{c}` <=> s.`{c}`)" for c in update)
@@ -213,7 +209,7 @@ class Lake:
         values = ", ".join(f"s.`{c}`" for c in df.columns)
         with self._temp_view(df) as view:
             self.spark.sql(
-                f"MERGE {evolve}INTO {self.names.full(name)} AS t USING {view} AS s ON {keys} {matched}"
+                f"MERGE INTO {self.names.full(name)} AS t USING {view} AS s ON {keys} {matched}"
                 f"WHEN NOT MATCHED THEN INSERT ({columns}) VALUES ({values})"
             )
         self._wrote(name)
@@ -313,8 +309,13 @@ class Lake:
             f"CREATE OR REPLACE VIEW {self.names.full(name)}{_comment(about)} AS {self.names.qualify(sql)}"
         )
 
-    def _columns(self, name: str) -> list[str]:
-        return self.spark.table(self.names.full(name)).columns
+    def _add_columns(self, name: str, df: DataFrame, comments: Mapping[str, str]) -> None:
+        """Columns the table lacks; a MERGE that evolves the schema cannot compare them."""
+        held = {column.lower() for column in self.spark.table(self.names.full(name)).columns}
+        new = [field for field in df.schema.fields if field.name.lower() not in held]
+        if new:
+            listed = ", ".join(f"`{f.name}` {f.dataType.simpleString()}{_comment(comments.get(f.name, ''))}" for f in new)
+            self.spark.sql(f"ALTER TABLE {self.names.full(name)} ADD COLUMNS ({listed})")
 
     @contextmanager
     def _temp_view(self, df: DataFrame) -> Iterator[str]:
