@@ -63,7 +63,7 @@ class World:
         """
         if not 1_000 <= payments <= 100_000_000:
             raise ConfigError(f"payments must be between 1,000 and 100,000,000, got {payments:,}")
-        customers = max(20, round(payments / (DAYS_TO_CLOCK * 1.09)))
+        customers = max(20, round(payments / (DAYS_TO_CLOCK * 1.135)))
         districts = max(2 * len(CITIES), round(customers * 0.45 / PER_DISTRICT))
         return cls(Draws(seed), customers, districts, max(24, districts))
 
@@ -148,7 +148,7 @@ def terminals(spark: SparkSession, world: World) -> DataFrame:
         lookup(F.col("city"), [c[1] for c in CITIES]).alias("country"),
         lookup(F.col("city"), [c[0] for c in CITIES]).alias("city_name"),
         (d.uniform("skim/strength", t) * 0.3 + 0.1).alias("skim_strength"),
-        F.when(d.chance("terminal/new", 0.06, t), d.below("terminal/opened", DAYS_TO_CLOCK, t)).alias("opened_day"),
+        F.when(d.chance("terminal/new", 0.06, t), d.below("terminal/opened", DAYS_TO_CLOCK, t)).alias("told_day"),
     )
 
 
