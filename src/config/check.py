@@ -155,9 +155,9 @@ def _expectations(config: Config, source: Source) -> Found:
         names = [given[key] for key in ("column", "column_A", "column_B") if isinstance(given.get(key), str)]
         names += [name for key in ("column_list", "column_set") for name in given.get(key) or [] if isinstance(name, str)]
         for name in names:
-            yield from silver_column(source, name, f"expect.{rule.name}", ("expect", number))
+            yield from silver_column(source, name, f"expect.{rule.name}", ("expect", number, rule.name))
         if rule.name == "expect_reference" and isinstance(given.get("in"), str) and given["in"] not in config.sources:
-            yield f"expect_reference: no source {given['in']!r}{suggestion(given['in'], config.sources)}", ("expect", number)
+            yield f"expect_reference: no source {given['in']!r}{suggestion(given['in'], config.sources)}", ("expect", number, rule.name)
         if rule.where:
             try:
                 used = sql_columns(rule.where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -239,7 +240,22 @@ def _explain(model: type[BaseModel], document: Document, item: Any) -> Problem:
             else ""
         )
         message = f"{name}: {message}{shown}" if name else message + shown
-    return Problem(document.path, document.line(*where), message)
+    return Problem(document.path, document.line(*where, *_mentioned(document, where, message)), message)
+
+
+def _mentioned(document: Document, where: tuple[Any, ...], message: str) -> tuple[str, ...]:
+    """Where, below `where`, the key stands that a message about the whole quotes."""
+    node = document.data
+    for part in where:
+        try:
+            node = node[part]
+        except (KeyError, IndexError, TypeError):
+            return ()
+    for key, below in node.items() if isinstance(node, dict) else ():
+        for quoted in re.findall(r"'([^']+)'", message):
+            if isinstance(below, dict) and quoted in below:
+                return str(key), quoted
+    return ()
 
 
 def _is_union_tag(part: Any) -> bool:
@@ -321,7 +337,7 @@ def _target(
             (p.stem for p in (root / "targets").glob("*.yml")),
             f"{root / 'targets'}",
         )
-    document = read_yaml(path)
+    document = _guard(path, read_yaml, problems) or Document(path, CommentedMap(target=name))
     layers = plain(document.data or {})
     if tenant:
         overlay = root / "tenants" / f"{tenant}.yml"
@@ -329,14 +345,13 @@ def _target(
             raise UnknownNameError(
                 "tenant", tenant, (p.stem for p in (root / "tenants").glob("*.yml"))
             )
-        document = read_yaml(overlay)
+        document = _guard(overlay, read_yaml, problems) or Document(overlay, CommentedMap())
         layers = _merge(layers, {"tenant": tenant, **plain(document.data or {})})
     merged = Document(document.path, CommentedMap(layers))
     merged.data.lc.data = getattr(document.data, "lc", merged.data.lc).data or {}
     target, found = parse(Target, merged)
-    if target is None:
-        raise ConfigError("\n".join(str(problem) for problem in [*problems, *found]))
-    return target
+    problems.extend(found)
+    return target or Target(target=name)
 
 
 def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

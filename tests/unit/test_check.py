@@ -1,0 +1,155 @@
+"""Every kind of mistake people make in conf/ is found, at its line, with a hint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from small_conf import FILES, write_small_conf
+
+from finlake.config import survey
+from finlake.config.check import check_config
+
+CLAIMS, POLICIES, GROUP = "sources/claims.yml", "sources/policies.yml", "features/policy_history.yml"
+USE, DAYS, BEST = "use_cases/claim_fraud.yml", "marts/claims_by_day.sql", "marts/best_days.sql"
+
+# file, what stands there, what is written instead (the problem is at its last line), words of the message
+MISTAKES = [
+    # the file itself
+    (CLAIMS, "key: claim_no\n", "key: claim_no\nkey: claim_no\n", ["duplicate key", "twice"]),
+    (CLAIMS, "  format: csv\n", "   format: csv\n", ["not YAML"]),
+    (CLAIMS, "owner: data@insurer.example\n", "owner: data@insurer.example\nonwer: me\n", ["unknown key 'onwer'", "'owner'"]),
+    (CLAIMS, "  delimiter: \";\"\n", "  delimeter: \";\"\n", ["unknown key 'delimeter'", "'delimiter'"]),
+    (CLAIMS, "source: claims\n", "source: claim\n", ["must be called like its file", "'claims'"]),
+    # names and types of columns
+    (CLAIMS, "{type: text}\n  outcome", "{type: txt}\n  outcome", ["columns.region.type", "'txt'"]),
+    (CLAIMS, "  region: {type: text}\n", "  region: {type: text, as: claimed}\n", ["both called 'claimed'"]),
+    (CLAIMS, "as: claim_no}", "as: event_ts}", ["'event_ts'", "finlake uses itself"]),
+    (CLAIMS, "  region: {type: text}\n", "  Region of: {type: text}\n", ["'Region of' needs `as`"]),
+    (CLAIMS, "{type: money, currency: EUR}", "{type: money}", ["needs `currency`"]),
+    (CLAIMS, "{type: money, currency: EUR}", "{type: money, currency: regon}", ["currency", "'regon'", "'region'"]),
+    (CLAIMS, "{type: text}\n  outcome", "{type: text, currency: EUR}\n  outcome", ["only money has a currency"]),
+    (CLAIMS, "zone: Europe/Berlin}", "zone: Europe/Berln}", ["no time zone 'Europe/Berln'", "'Europe/Berlin'"]),
+    (CLAIMS, "format: dd.MM.yyyy HH:mm,", "format: dd.mm.yyyy,", ["mm are minutes"]),
+    (CLAIMS, "format: dd.MM.yyyy HH:mm,", "format: '%d.%m.%Y',", ["for example dd.MM.yyyy"]),
+    (CLAIMS, "format: dd.MM.yyyy HH:mm,", "format: DD.MM.YYYY,", ["write yyyy"]),
+    (CLAIMS, "  region: {type: text}\n", "  region: {type: text, format: iso}\n", ["only dates and timestamps have a format"]),
+    # key and clocks
+    (CLAIMS, "key: claim_no\n", "key: claim_nr\n", ["no column 'claim_nr'", "'claim_no'"]),
+    (CLAIMS, "key: claim_no\n", "key: Claim No\n", ["is called 'claim_no' from silver on"]),
+    (CLAIMS, "latest_by: reported\n", "latest_by: report\n", ["latest_by", "'reported'"]),
+    (CLAIMS, "happened_at: happened\n", "happened_at: region\n", ["'region' is text"]),
+    (CLAIMS, "known_at: reported\nknown", "known_at: reportd\nknown", ["known_at", "'reported'"]),
+    (CLAIMS, "columns: [outcome, closed]", "columns: [outcom, closed]", ["known_later", "'outcome'"]),
+    (CLAIMS, "    known_at: closed\n", "    known_at: close\n", ["known_later.known_at", "'closed'"]),
+    (CLAIMS, "    known_at: closed\n", "    known_at: {happened_at plus: a while}\n", ["not a length of time", "'a while'"]),
+    (CLAIMS, 'by: "06:00 Europe/Berlin"', 'by: "6 am"', ["06:00 Europe/Berlin"]),
+    # expectations
+    (CLAIMS, "{column: claimed, min_value: 0}", "{column: claimd, min_value: 0}", ["'claimd'", "'claimed'"]),
+    (CLAIMS, "in: policies}", "in: polices}", ["'polices'", "'policies'"]),
+    # features
+    (GROUP, "source: claims\n", "source: claim\n", ["no source 'claim'", "'claims'"]),
+    (GROUP, "entity: policy_no\n", "entity: policy\n", ["entity", "'policy_no'"]),
+    (GROUP, "windows: [30d, 365d]", "windows: [30d, 12 months]", ["months differ in length"]),
+    (GROUP, "  claims_{window}:\n", "  claims:\n", ["put {window} into its name"]),
+    # use cases
+    (USE, "each: claims,", "each: claim,", ["score.each", "'claims'"]),
+    (USE, "from: {source: claims}", "from: {source: claimz}", ["label.from.source", "'claims'"]),
+    (USE, "from: {source: claims}", "from: {source: claims, match: claim}", ["label.from.match", "'claim_no'"]),
+    (USE, "outcome = 'fraud'", "outcom = 'fraud'", ["label.positive", "'outcome'"]),
+    (USE, "outcome = 'fraud'", "region = 'fraud'", ["'region'", "known_later"]),
+    (USE, "outcome = 'fraud'", "outcome = = 'fraud'", ["not an SQL expression"]),
+    (USE, "[policy_history, this.claimed]", "[policy_hist, this.claimed]", ["no feature group 'policy_hist'", "'policy_history'"]),
+    (USE, "[policy_history, this.claimed]", "[policy_history.claims_7d]", ["no feature 'claims_7d'", "'claims_30d'"]),
+    (USE, "[policy_history, this.claimed]", "[policy_history, claimed]", ["write this.claimed"]),
+    (USE, "[policy_history, this.claimed]", "[policy_history, this.outcome]", ["known later"]),
+    (USE, "never: [outcome, closed]", "never: [outcome, closd]", ["never", "'closed'"]),
+    (USE, "claims_30d >= 3 or", "claims_3d >= 3 or", ["baseline_rule", "'claims_30d'"]),
+    (USE, "or this.claimed >", "or claimed >", ["write this.claimed"]),
+    (USE, "only_increases_with: [claims_30d]", "only_increases_with: [claims_31d]", ["only_increases_with", "'claims_30d'"]),
+    (USE, "one_alert_per: policy_no", "one_alert_per: policy", ["one_alert_per", "'policy_no'"]),
+    (USE, "value: this.claimed", "value: this.region", ["'region' is text"]),
+    (USE, "zone: Europe/Berlin\n", "zone: Berlin\n", ["no time zone 'Berlin'"]),
+    (USE, "matures_after: 90d", "matures_after: soon", ["'soon'", "36 months"]),
+    # marts
+    (DAYS, "  FROM silver.claims_current AS c\n", "  FROM silver.claim_current AS c\n", ["'silver.claim_current'", "'silver.claims_current'"]),
+    (DAYS, "  FROM silver.claims_current AS c\n", "  FROM claims AS c\n", ["write silver.claims"]),
+    (DAYS, "  region,\n", "  regon,\n", ["no column 'regon'", "'region'"]),
+    (DAYS, "SUM(known.claimed)", "SUM(known.claimd)", ["no column 'claimd'", "'claimed'"]),
+    (DAYS, "p.policy_no = c.policy_no", "p.policy_number = c.policy_no", ["'policy_number'", "'policy_no'"]),
+    (DAYS, "  claims: how many\n", "  claim: how many\n", ["makes no column 'claim'", "'claims'"]),
+    (DAYS, "GROUP BY ALL\n", "GROUP BY (ALL\n", ["not valid SQL"]),
+    (BEST, "FROM gold.claims_by_day\n", "FROM gold.claim_by_day\n", ["'gold.claims_by_day'"]),
+    (BEST, "columns: {day: day of the claim, claims: how many}", "columns: {day: day of the claim}", ["does not describe claims"]),
+]
+
+
+def found(conf: Path) -> list[str]:
+    return [f"{p.file.relative_to(conf)}:{p.line}: {p.message}" for p in check_config(survey(conf))]
+
+
+def test_a_whole_configuration_has_no_problems(tmp_path: Path) -> None:
+    assert found(write_small_conf(tmp_path)) == []
+
+
+@pytest.mark.parametrize(("file", "before", "after", "words"), MISTAKES, ids=[f"{m[0]}: {m[2]!r}" for m in MISTAKES])
+def test_a_planted_mistake_is_found_at_its_line_with_a_hint(
+    tmp_path: Path, file: str, before: str, after: str, words: list[str]
+) -> None:
+    conf = write_small_conf(tmp_path)
+    text = FILES[file]
+    assert text.count(before) == 1
+    (conf / file).write_text(text.replace(before, after), "utf-8")
+    at = text.index(before) + len(after.rstrip("\n")) if "\n" not in after.rstrip("\n") else text.index(before)
+    line = text.replace(before, after)[:at].count("\n") + 1
+    problems = found(conf)
+    hits = [problem for problem in problems if all(word in problem for word in words)]
+    assert hits, problems
+    lines = range(line, line + after.rstrip("\n").count("\n") + 1)
+    assert any(hit.startswith(tuple(f"{file}:{number}:" for number in lines)) for hit in hits), (line, hits)
+
+
+def test_a_missing_known_at_says_what_to_write(tmp_path: Path) -> None:
+    conf = write_small_conf(tmp_path)
+    (conf / POLICIES).write_text(FILES[POLICIES].replace("known_at: {happened_at plus: 1 day}\n", ""), "utf-8")
+    assert any("known_at: is required" in problem and "{happened_at plus: 1 day}" in problem for problem in found(conf))
+
+
+def test_a_file_that_is_not_utf8_is_named_with_its_line(tmp_path: Path) -> None:
+    conf = write_small_conf(tmp_path)
+    (conf / POLICIES).write_bytes(FILES[POLICIES].replace("each policy", "each Größe").encode("latin-1"))
+    assert any(problem.startswith(f"{POLICIES}:2: is not UTF-8") for problem in found(conf))
+
+
+def test_a_yaml_ending_that_would_be_ignored_is_a_problem(tmp_path: Path) -> None:
+    conf = write_small_conf(tmp_path)
+    (conf / "sources/extra.yaml").write_text("source: extra\n", "utf-8")
+    assert any("rename it to extra.yml" in problem for problem in found(conf))
+
+
+def test_an_empty_file_is_a_problem(tmp_path: Path) -> None:
+    conf = write_small_conf(tmp_path)
+    (conf / "sources/extra.yml").write_text("", "utf-8")
+    assert any(problem.startswith("sources/extra.yml:1: is empty") for problem in found(conf))
+
+
+def test_marts_that_read_each_other_are_a_problem(tmp_path: Path) -> None:
+    conf = write_small_conf(tmp_path)
+    changed = FILES[DAYS].replace("FROM known\n", "FROM known JOIN gold.best_days USING (claims)\n")
+    (conf / DAYS).write_text(changed, "utf-8")
+    assert any("in a circle" in problem and "best_days → claims_by_day" in problem.replace("claims_by_day → best_days → ", "") for problem in found(conf))
+
+
+def test_a_broken_target_is_reported_beside_everything_else(tmp_path: Path) -> None:
+    conf = write_small_conf(tmp_path)
+    (conf / "targets/local.yml").write_text("target: local\nlaek: here\n", "utf-8")
+    (conf / CLAIMS).write_text(FILES[CLAIMS].replace("key: claim_no\n", "key: claim_nr\n"), "utf-8")
+    problems = found(conf)
+    assert any(problem.startswith("targets/local.yml:2: unknown key 'laek'; did you mean 'lake'?") for problem in problems)
+    assert any("'claim_nr'" in problem for problem in problems)
+
+
+def test_a_broken_source_does_not_make_its_readers_look_broken(tmp_path: Path) -> None:
+    conf = write_small_conf(tmp_path)
+    (conf / CLAIMS).write_text(FILES[CLAIMS].replace("format: csv", "format: excel"), "utf-8")
+    assert [problem.split(":")[0] for problem in found(conf)] == [CLAIMS]
