@@ -138,16 +138,19 @@ def encoding_name(name: str) -> str:
         found = codecs.lookup(name).name
         known = 'A;,\t"\n0'.encode(found)
     except (LookupError, UnicodeEncodeError) as error:
-        raise ConfigError(f"unknown encoding {name!r}; use utf-8, utf-16, cp1252, latin-1 or another single-byte one") from error
-    found = {"utf-8-sig": "utf-8", "utf_8_sig": "utf-8"}.get(found, found)
+        raise ConfigError(
+            f"unknown encoding {name!r}; use utf-8, utf-16, cp1252, latin-1 or another single-byte one"
+        ) from error
+    found = {"utf-8-sig": "utf-8", "utf_8_sig": "utf-8", "ascii": "utf-8"}.get(found, found)
     if found not in ("utf-8", *WIDE) and (known != b'A;,\t"\n0' or not single_byte(found)):
         raise ConfigError(f"encoding {name!r} cannot be read here; convert the files to utf-8 before they land")
     return found
 
 
 def single_byte(encoding: str) -> bool:
-    """Whether every character is one byte."""
-    return encoding not in WIDE and len(bytes(range(128, 256)).decode(encoding, "replace")) == 128 and encoding != "utf-8"
+    """Whether every byte is one character."""
+    upper = bytes(range(128, 256)).decode(encoding, "replace")
+    return encoding not in ("utf-8", *WIDE) and len(upper) == 128 and upper.count("\ufffd") < 64
 
 
 def decode(data: bytes, encoding: str) -> tuple[str, str]:
@@ -156,10 +159,15 @@ def decode(data: bytes, encoding: str) -> tuple[str, str]:
     if marked and not encoding.startswith(marked):
         return "", f"is declared {encoding} but begins with the byte order mark of {marked}: set `encoding: {marked}`"
     if encoding in ("utf-16", "utf-32") and not marked:
-        return "", f"is declared {encoding} but has no byte order mark: set `encoding: {encoding}-le` (or -be, or utf-8)"
+        return (
+            "",
+            f"is declared {encoding} but has no byte order mark: set `encoding: {encoding}-le` (or -be, or utf-8)",
+        )
     text, at = _try(data, encoding)
     if at is not None:
-        fits = next((name for name in ("utf-8", "cp1252", "latin-1") if name != encoding and _try(data, name)[1] is None), "")
+        fits = next(
+            (name for name in ("utf-8", "cp1252", "latin-1") if name != encoding and _try(data, name)[1] is None), ""
+        )
         hint = f"; {fits} fits: set `encoding: {fits}`" if fits else ""
         return "", f"is not {encoding}: byte 0x{data[at]:02x} at position {at}{hint}"
     if text.count("\0") > len(text) // 4:

@@ -40,7 +40,9 @@ def glob_safe(path: Path) -> str:
 
 def spark_path(path: Path) -> str:
     """The path as Spark shows it in `_metadata.file_path`, without scheme."""
-    return re.sub(r"[\s%#?\[\]{}^\"\\<>`|]", lambda found: "".join(f"%{byte:02X}" for byte in found.group().encode()), str(path))
+    return re.sub(
+        r"[\s%#?\[\]{}^\"\\<>`|]", lambda found: "".join(f"%{byte:02X}" for byte in found.group().encode()), str(path)
+    )
 
 
 def metadata_path() -> Column:
@@ -56,7 +58,7 @@ def raw_frame(
     corrupt: Column,
     row: Column | None = None,
 ) -> DataFrame:
-    """The contract's columns as text (null where the file has none), `_extra`, `_corrupt`, the path and the row's place.
+    """The contract's columns as text (null where the file has none), `_extra`, `_corrupt`, path and place of the row.
 
     A row that did not parse keeps only its raw text. A row with characters that could not be decoded keeps its values
     and says so in `_corrupt`. `row` is the row's number in its file where the reader knows it.
@@ -79,5 +81,7 @@ def _kept(extra: Mapping[str, Column]) -> Column:
     """Unknown columns that hold something, by their masked name."""
     if not extra:
         return F.lit(None).cast("map<string,string>")
-    entries = (F.struct(F.lit(mask_text(name)).alias("k"), value.cast("string").alias("v")) for name, value in extra.items())
+    entries = (
+        F.struct(F.lit(mask_text(name)).alias("k"), value.cast("string").alias("v")) for name, value in extra.items()
+    )
     return F.map_from_entries(F.filter(F.array(*entries), lambda entry: entry["v"].isNotNull()))

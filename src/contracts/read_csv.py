@@ -17,7 +17,7 @@ from finlake.contracts.inspection import CORRUPT, Inspection, glob_safe, raw_fra
 
 _OTHERS = (";", ",", "\t", "|")
 _WORDS = {"\t": "a tab", ";": "a semicolon", ",": "a comma", "|": "a pipe"}
-_SPARK_NAMES = {"utf-8": "utf-8", "ascii": "utf-8", "utf-16": "utf-16", "utf-16-le": "utf-16le", "utf-16-be": "utf-16be",
+_SPARK_NAMES = {"utf-8": "utf-8", "utf-16": "utf-16", "utf-16-le": "utf-16le", "utf-16-be": "utf-16be",
                 "utf-32": "utf-32"}  # fmt: skip
 
 

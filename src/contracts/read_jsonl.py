@@ -52,7 +52,9 @@ def _beginning(found: Found, source: Source) -> Inspection:
         return Inspection(problem=f"the file {problem}")
     start = text.lstrip()[:1]
     if start == "[":
-        return Inspection(problem="the file is one JSON array; JSON lines holds one object on each line, without brackets")
+        return Inspection(
+            problem="the file is one JSON array; JSON lines holds one object on each line, without brackets"
+        )
     return Inspection(empty=not start)
 
 
@@ -60,7 +62,9 @@ def _look(keys: tuple[str, ...], source: Source) -> Inspection:
     if not keys:
         return Inspection(problem="no line of the file is a JSON object")
     if len(keys) > _MOST_KEYS:
-        return Inspection(problem=f"its objects have more than {_MOST_KEYS:,} different keys; keys must be names of columns")
+        return Inspection(
+            problem=f"its objects have more than {_MOST_KEYS:,} different keys; keys must be names of columns"
+        )
     match = headers.match(keys, source)
     group = tuple(sorted((column, keys[place]) for column, place in match.positions.items()))
     return Inspection(keys, match, problem=match.problem, group=group)
@@ -81,7 +85,7 @@ def _lines(spark: SparkSession, source: Source, files: Sequence[Found]) -> DataF
 
 
 def _text(encoding: str) -> Column:
-    if encoding in ("utf-8", "ascii") or not single_byte(encoding):
+    if encoding == "utf-8" or not single_byte(encoding):
         return F.make_valid_utf8("value")
     upper = bytes(range(128, 256))
     latin = F.decode(F.col("value").cast("binary"), "ISO-8859-1")

@@ -24,7 +24,9 @@ def inspect(found: Found, source: Source) -> Inspection:
     try:
         schema = pq.ParquetFile(found.path).schema_arrow
     except (pa.ArrowException, OSError) as error:
-        return Inspection(problem=f"the file is not whole, readable Parquet: {str(error).partition('.')[0]}; send it again")
+        return Inspection(
+            problem=f"the file is not whole, readable Parquet: {str(error).partition('.')[0]}; send it again"
+        )
     match = headers.match(schema.names, source)
     group = tuple((field.name, str(field.type)) for field in schema)
     return Inspection(tuple(schema.names), match, problem=match.problem, group=group)

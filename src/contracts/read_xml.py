@@ -18,7 +18,7 @@ from finlake.errors import suggestion
 
 _VALUE = "_VALUE"
 _ELEMENTS = 1_000
-_SPARK_NAMES = {"utf-8": "UTF-8", "ascii": "UTF-8", "iso8859-1": "ISO-8859-1", "utf-16": "UTF-16"}
+_SPARK_NAMES = {"utf-8": "UTF-8", "iso8859-1": "ISO-8859-1", "utf-16": "UTF-16"}
 
 
 def inspect(spark: SparkSession, source: Source, files: Sequence[Found]) -> dict[Found, Inspection]:
@@ -58,9 +58,12 @@ def read_group(spark: SparkSession, source: Source, files: Sequence[Found], insp
 
 def flat(schema: T.StructType) -> dict[str, Column]:
     """Column name -> its text. The attribute `id` is `id`; `<amount currency="EUR">5</amount>` is `amount` and
-    `amount_currency`; anything deeper is JSON. An attribute that an element shadows keeps its underscore."""
+    `amount_currency`; anything deeper is JSON. An attribute that an element shadows keeps its underscore.
+    """
     made: dict[str, Column] = {}
-    fields = sorted((field for field in schema.fields if field.name != CORRUPT), key=lambda field: field.name.startswith("_"))
+    fields = sorted(
+        (field for field in schema.fields if field.name != CORRUPT), key=lambda field: field.name.startswith("_")
+    )
     for field in fields:
         value = F.col(f"`{field.name}`")
         if isinstance(field.dataType, T.StructType) and _VALUE in field.dataType.names:
@@ -95,7 +98,9 @@ def _beginning(found: Found, source: Source) -> Inspection:
     start = sample(found.path)
     said = re.match(rb"\s*(?:\xef\xbb\xbf)?<\?xml[^>]*encoding=[\"']([A-Za-z0-9._-]+)", start)
     if said and encoding_name(said[1].decode()) != encoding:
-        return Inspection(problem=f"the file says it is {said[1].decode()}, the contract {source.read.encoding}; set `encoding`")
+        return Inspection(
+            problem=f"the file says it is {said[1].decode()}, the contract {source.read.encoding}; set `encoding`"
+        )
     return _well_formed(found, source.read.row_tag or "", None if said else encoding)
 
 

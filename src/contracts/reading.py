@@ -1,4 +1,4 @@
-"""Received files of any format as one frame of text: values as received, card numbers tokenised, where each row is from."""
+"""Received files of any format as one frame of text: values as received, card numbers as tokens, with their origin."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from finlake.contracts.files import Found
 from finlake.contracts.inspection import CORRUPT, EXTRA, LONGEST_TEXT, PATH, PLACE, ROW, Inspection, spark_path
 from finlake.contracts.masking import mask_pans
 from finlake.contracts.pan import tokenise
-
 
 _READERS = {
     "csv": read_csv.read_group,
@@ -45,7 +44,9 @@ def inspect(spark: SparkSession, source: Source, files: Sequence[Found]) -> dict
     return (read_jsonl if source.read.format == "jsonl" else read_xml).inspect(spark, source, files)
 
 
-def read_batch(spark: SparkSession, source: Source, batch: str, files: Sequence[Received], key: bytes | None) -> DataFrame:
+def read_batch(
+    spark: SparkSession, source: Source, batch: str, files: Sequence[Received], key: bytes | None
+) -> DataFrame:
     """One frame of all files of a batch. Files with the same header are read together.
 
     `key` is needed if a column of the contract is `pii: pan`.
@@ -65,7 +66,9 @@ def _private(rows: DataFrame, source: Source, key: bytes | None) -> DataFrame:
     """Tokens for card numbers; unknown columns and raw text are masked."""
     words = tuple(source.read.null_words)
     changed = {
-        name: tokenise(F.col(f"`{name}`"), key or b"", words) for name, column in source.columns.items() if column.pii == "pan"
+        name: tokenise(F.col(f"`{name}`"), key or b"", words)
+        for name, column in source.columns.items()
+        if column.pii == "pan"
     }
     changed[CORRUPT] = F.left(mask_pans(F.col(CORRUPT)), F.lit(LONGEST_TEXT))
     changed[EXTRA] = F.map_from_entries(F.transform(F.map_entries(EXTRA), _masked_entry))
@@ -79,7 +82,9 @@ def _masked_entry(entry: Column, place: Column) -> Column:
     return F.struct(told_apart.alias("key"), mask_pans(entry["value"]).alias("value"))
 
 
-def _with_origin(spark: SparkSession, rows: DataFrame, source: Source, batch: str, files: Sequence[Received]) -> DataFrame:
+def _with_origin(
+    spark: SparkSession, rows: DataFrame, source: Source, batch: str, files: Sequence[Received]
+) -> DataFrame:
     """Source, batch, file, row number within the file, and arrival."""
     origin = spark.createDataFrame(
         [(spark_path(file.found.path), file.found.file, file.digest, file.arrived_at) for file in files],

@@ -35,8 +35,8 @@ def judge(
     """Compares the last arrival with the last moment data was due.
 
     Data is late when nothing has arrived since the due moment before the last one. Without `arrives` only "no file has
-    ever arrived" is wrong. `rows` is what the last batch held; `first_load` says that it is the whole history, which may
-    exceed what is normal for one day.
+    ever arrived" is wrong. `rows` is what the last batch held; `first_load` says that it is the whole history, which
+    may exceed what is normal for one day.
     """
     due, since = due_times(arrives, now) if arrives else (None, None)
     if last_arrival is None:
@@ -44,7 +44,9 @@ def judge(
     if arrives is None or since is None:
         return Verdict("ok", None, "the contract does not say when data must arrive")
     if last_arrival < since:
-        reason = f"nothing since {_show(last_arrival)}; due every {arrives.every.text} by {arrives.by}, last at {_show(due)}"
+        reason = (
+            f"nothing since {_show(last_arrival)}; due every {arrives.every.text} by {arrives.by}, last at {_show(due)}"
+        )
         return Verdict("late", due, reason)
     if rows == 0:
         return Verdict("empty", due, f"what arrived at {_show(last_arrival)} holds no rows")
@@ -60,8 +62,8 @@ def judge(
 def due_times(arrives: Arrives, now: datetime) -> tuple[datetime, datetime]:
     """The latest due moment that is not after `now`, and the one before it, in UTC.
 
-    Days are counted on the calendar of the contract's zone, so a due time stays at 06:00 when clocks change. An hour that
-    the clocks skip is due an hour later; one that comes twice is due the first time.
+    Days are counted on the calendar of the contract's zone, so a due time stays at 06:00 when clocks change. An hour
+    that the clocks skip is due an hour later; one that comes twice is due the first time.
     """
     at, zone = parse_by(arrives.by)
     local = now.astimezone(zone)

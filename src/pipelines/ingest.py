@@ -40,8 +40,8 @@ class Work:
 def ingest(step: Step, source: str = "all") -> dict[str, object]:
     """Loads every new file of one source or of all, and returns the new rows of each.
 
-    Files and batches are written to ops.files before their rows are written to bronze, and marked loaded after; a run that
-    was stopped anywhere is finished by the next one. A source that fails does not stop the others.
+    Files and batches are written to ops.files before their rows are written to bronze, and marked loaded after; a run
+    that was stopped anywhere is finished by the next one. A source that fails does not stop the others.
 
     Raises:
         InputError: files were refused, or a source could not be read; what could be loaded is loaded.
@@ -104,7 +104,9 @@ def _plan(step: Step, one: Work, ledger: Ledger) -> None:
             step.warn(f"{name}: {file.file} is empty (0 bytes)")
             ledger.put(_entry(ledger, name, digest, file, look, step.now, "", "empty", rows=0))
         elif digest in planned:
-            one.batches.setdefault(planned[digest].batch, []).append(Received(file, look, digest, planned[digest].arrived_at))
+            one.batches.setdefault(planned[digest].batch, []).append(
+                Received(file, look, digest, planned[digest].arrived_at)
+            )
         else:
             new[digest] = look
     for digest, entry in planned.items():
@@ -213,7 +215,9 @@ def _entry(
 def _load(step: Step, one: Work, key: bytes | None) -> None:
     """Writes each planned batch to bronze as one commit, the oldest first."""
     name = one.source.source
-    for batch, files in sorted(one.batches.items(), key=lambda item: (min(file.arrived_at for file in item[1]), item[0])):
+    for batch, files in sorted(
+        one.batches.items(), key=lambda item: (min(file.arrived_at for file in item[1]), item[0])
+    ):
         if moved := [file.found.file for file in files if file.found.changed()]:
             raise InputError(f"{moved[0]} was written to or removed while it was read; run ingest again")
         step.lake.append(
@@ -250,7 +254,8 @@ def _mark_loaded(step: Step, work: dict[str, Work], ledger: Ledger) -> dict[str,
         total[name] = sum(entry.rows or 0 for entry in entries)
         if entries:
             files = f"{len(entries)} file{'s' if len(entries) > 1 else ''}"
-            step.say(f"{name}: {files}, {total[name]:,} rows{f', {corrupt:,} of them could not be parsed' if corrupt else ''}")
+            unparsed = f", {corrupt:,} of them could not be parsed" if corrupt else ""
+            step.say(f"{name}: {files}, {total[name]:,} rows{unparsed}")
         elif not one.problems:
             step.say(f"{name}: nothing new")
     return total
@@ -274,7 +279,9 @@ def _freshness(step: Step, names: list[str], ledger: Ledger) -> list[str]:
         verdict: Verdict = judge(step.config.sources[name].read.arrives, arrival, count, step.now, first_load=first)
         rows.append((name, step.now, verdict.due_at, arrival, count, verdict.verdict, verdict.reason))
         if verdict.stops:
-            stops.append(f"{name}: {verdict.verdict}: {verdict.reason}; looked in {step.config.sources[name].read.from_}")
+            stops.append(
+                f"{name}: {verdict.verdict}: {verdict.reason}; looked in {step.config.sources[name].read.from_}"
+            )
         elif verdict.verdict == "many":
             step.warn(f"{name}: {verdict.reason}")
     about = "whether each source's data arrived when and as large as its contract says"

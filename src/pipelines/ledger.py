@@ -48,7 +48,9 @@ class Ledger:
 
     def of(self, source: str, *statuses: str) -> list[Entry]:
         """A source's entries in order of arrival."""
-        found = (e for (name, _), e in self._entries.items() if name == source and (not statuses or e.status in statuses))
+        found = (
+            e for (name, _), e in self._entries.items() if name == source and (not statuses or e.status in statuses)
+        )
         return sorted(found, key=lambda entry: (entry.arrived_at, entry.batch, entry.file))
 
     def get(self, source: str, digest: str) -> Entry | None:

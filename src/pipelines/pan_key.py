@@ -68,7 +68,8 @@ def _same_as_before(step: Step, key: bytes, reference: str) -> None:
         if known:
             raise ConfigError(
                 f"the key that {reference} gives is not the one this lake's card numbers were tokenised with "
-                f"(fingerprint {seen}, lake {known[0]}); tokens of old and new rows would not match. Set the earlier key again"
+                f"(fingerprint {seen}, lake {known[0]}); tokens of old and new rows would not match. "
+                "Set the earlier key again"
             )
     row = step.lake.spark.createDataFrame([("pan", seen, step.now)], _KEYS)
     step.lake.merge("ops.keys", row, on=["key", "fingerprint"], about="which keys this lake's tokens were made with")

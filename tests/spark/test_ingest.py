@@ -33,10 +33,7 @@ def source(name: str = "pay", **changes: Any) -> Source:
 
 def step(lake: Lake, *sources: Source, now: datetime = NOW) -> Step:
     config = Config(lake.landing, Target(target="local"), sources={one.source: one for one in sources})
-    said: list[str] = []
-    made = Step(lake, config, now, "ingest", say=said.append)
-    made.said = said  # type: ignore[attr-defined]
-    return made
+    return Step(lake, config, now, "ingest")
 
 
 def put(lake: Lake, name: str, content: str | bytes) -> Path:
@@ -59,8 +56,11 @@ def test_csv_and_gzip_land_once_with_their_origin(lake: Lake) -> None:
     assert ingest(step(lake, source())) == {"pay": 0}
     found = rows(lake)
     assert [(row["_file"], row["_row"], row["id"], row["note"]) for row in found] == [
-        ("pay/a.csv", 1, "1", "x"), ("pay/a.csv", 2, "2", None), ("pay/a.csv", 3, None, None), ("pay/b.csv.gz", 1, "4", "y"),
-    ]  # fmt: skip
+        ("pay/a.csv", 1, "1", "x"),
+        ("pay/a.csv", 2, "2", None),
+        ("pay/a.csv", 3, None, None),
+        ("pay/b.csv.gz", 1, "4", "y"),
+    ]
     assert found[0]["card"] == found[1]["card"] == found[3]["card"]
     assert found[0]["card"].startswith("tok_")
     assert found[2]["_corrupt"] == "3;2030-01-01"
