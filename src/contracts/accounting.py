@@ -33,7 +33,9 @@ class Account:
 def count_silver(silver: DataFrame) -> DataFrame:
     """Per batch: rows that are the latest version of their key, and rows that were superseded."""
     rows, latest = F.count_if(F.col("_part") == 0), F.count_if(F.col("known_to").isNull())
-    return silver.groupBy(F.col("_batch").alias("batch")).agg(latest.alias("silver"), (rows - latest).alias("superseded"))
+    return silver.groupBy(F.col("_batch").alias("batch")).agg(
+        latest.alias("silver"), (rows - latest).alias("superseded")
+    )
 
 
 def count_duplicates(duplicates: DataFrame, source: str) -> DataFrame:

@@ -34,21 +34,27 @@ class Check:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one batch fared under one check."""
+    """How one batch fared under one check. Rules about whole batches bring their own verdict and what was observed."""
 
     check: Check
     checked: int
     failed: int
+    verdict: bool | None = None
+    observed: str = ""
 
     @property
     def passed(self) -> bool:
         """Great Expectations' verdict: the share of checked rows that pass reaches `mostly`; no rows is a pass."""
+        if self.verdict is not None:
+            return self.verdict
         return self.checked == 0 or (self.checked - self.failed) / self.checked >= self.check.mostly
 
     @property
     def holds(self) -> bool:
         """Whether this outcome alone holds the batch back."""
         limit = self.check.limit
+        if self.verdict is not None:
+            return limit is not None and not self.verdict
         return limit is not None and self.checked > 0 and (self.checked - self.failed) / self.checked < limit
 
 

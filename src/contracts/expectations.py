@@ -153,7 +153,9 @@ def _greater(a: Column, b: Column, arguments: Mapping[str, Any]) -> Column:
 
 
 def _pairs(a: Column, b: Column, arguments: Mapping[str, Any]) -> Column:
-    pairs = [(a.eqNullSafe(F.lit(first))) & (b.eqNullSafe(F.lit(second))) for first, second in arguments["value_pairs_set"]]
+    pairs = [
+        (a.eqNullSafe(F.lit(first))) & (b.eqNullSafe(F.lit(second))) for first, second in arguments["value_pairs_set"]
+    ]
     return reduce(lambda one, other: one | other, pairs)
 
 
@@ -195,7 +197,9 @@ def _condition(arguments: Mapping[str, Any], setting: Setting) -> Parts:
 
 
 def _reference(arguments: Mapping[str, Any], setting: Setting) -> Parts:
-    return F.col(arguments["column"]).isNotNull() & F.col(setting.reference_flag).isNotNull(), ~F.col(setting.reference_flag)
+    return F.col(arguments["column"]).isNotNull() & F.col(setting.reference_flag).isNotNull(), ~F.col(
+        setting.reference_flag
+    )
 
 
 def _not_in_future(arguments: Mapping[str, Any], setting: Setting) -> Parts:
@@ -226,6 +230,10 @@ ROW_EXPECTATIONS: dict[str, Callable[[Mapping[str, Any], Setting], Parts]] = {
     "expect_column_values_to_match_regex_list": _map(lambda column, given, kind: _regexes(column, given)),
     "expect_column_values_to_not_match_regex_list": _map(
         lambda column, given, kind: ~_regexes(column, {"regex_list": given["regex_list"]})
+    ),
+    "expect_column_values_to_match_like_pattern": _map(lambda column, given, kind: column.like(given["like_pattern"])),
+    "expect_column_values_to_not_match_like_pattern": _map(
+        lambda column, given, kind: ~column.like(given["like_pattern"])
     ),
     "expect_column_values_to_match_strftime_format": _map(_strftime),
     "expect_column_pair_values_a_to_be_greater_than_b": _pair(_greater),

@@ -71,12 +71,16 @@ def why_held(counts: BatchCounts, source: Source) -> list[str]:
     limit = source.stop_above
     if limit is not None and counts.received and counts.broken / counts.received > limit:
         share = counts.broken / counts.received
-        found.append(f"{counts.broken:,} of {counts.received:,} rows ({share:.2%}) are broken; stop_above is {limit:.2%}")
+        found.append(
+            f"{counts.broken:,} of {counts.received:,} rows ({share:.2%}) are broken; stop_above is {limit:.2%}"
+        )
     return found
 
 
 def _broken_limit(outcome: Outcome) -> str:
     check, limit = outcome.check, outcome.check.limit or 0.0
+    if outcome.verdict is not None:
+        return f"the batch breaks “{check.rule}”" + (f" (observed {outcome.observed})" if outcome.observed else "")
     share = "all" if limit == 1 else f"at least {limit:.2%}"
     return f"{outcome.failed:,} of {outcome.checked:,} rows break “{check.rule}”, and {share} must keep it"
 

@@ -64,7 +64,8 @@ def parse(bronze: DataFrame, source: Source) -> Parsed:
     received = {name: _received(bronze, name, column) for name, column in source.columns.items()}
     raw = F.struct(*[value.alias(name) for name, value in received.items()])
     texts = [
-        _clean(received[name], source.read.null_words).alias(f"_t_{column.as_ or name}") for name, column in source.columns.items()
+        _clean(received[name], source.read.null_words).alias(f"_t_{column.as_ or name}")
+        for name, column in source.columns.items()
     ]
     frame = bronze.select(*_KEPT, row_id().alias("_row_id"), raw.alias("_raw"), *texts)
     readings = {name: read_column(name, column, source) for name, column in source.silver_columns.items()}
@@ -82,7 +83,11 @@ def parse(bronze: DataFrame, source: Source) -> Parsed:
         checks += _checks(name, flaws, name in needed)
         checks += [_doubt(name, position, doubt) for position, doubt in enumerate(reading.doubts)]
         values.append(reading.value.alias(name))
-    doubts = [F.coalesce(d.found, F.lit(False)).alias(f"_d_{n}_{i}") for n, r in readings.items() for i, d in enumerate(r.doubts)]
+    doubts = [
+        F.coalesce(d.found, F.lit(False)).alias(f"_d_{n}_{i}")
+        for n, r in readings.items()
+        for i, d in enumerate(r.doubts)
+    ]
     shown = [F.col(f"_r_{name[3:]}") for name in coded]
     typed = frame.select(*_KEPT, "_row_id", "_raw", F.struct(*states).alias("_state"), *values, *doubts, *shown)
     return Parsed(typed, checks)
@@ -122,11 +127,15 @@ def _text(name: str, column: ColumnContract, source: Source) -> Reading:
     text = F.col(f"_t_{name}")
     if column.pii == "pan":
         strange = Flaw("holds a card number", "is not a card number", text.startswith("tok_invalid_"))
-        open_ = Flaw("holds a token", "is a card number that was not tokenised when it arrived", ~text.startswith("tok_"))
+        open_ = Flaw(
+            "holds a token", "is a card number that was not tokenised when it arrived", ~text.startswith("tok_")
+        )
         return Reading(text, flaws=[strange, open_])
     if name in currency_columns(source).values():
         code = F.upper(text)
-        return Reading(code, flaws=[Flaw("is a currency code", "is not a currency code like EUR", ~code.rlike("^[A-Z]{3}$"))])
+        return Reading(
+            code, flaws=[Flaw("is a currency code", "is not a currency code like EUR", ~code.rlike("^[A-Z]{3}$"))]
+        )
     return Reading(text)
 
 
@@ -147,7 +156,9 @@ def _numeric(name: str, column: ColumnContract, source: Source) -> Reading:
     if column.type == "number":
         value = plain.try_cast("double")
         infinite = F.abs(value) == F.lit(float("inf"))
-        return Reading(F.when(~infinite, value), layers, [*flaws, Flaw("is in range", "is not a finite number", infinite)])
+        return Reading(
+            F.when(~infinite, value), layers, [*flaws, Flaw("is in range", "is not a finite number", infinite)]
+        )
     exact = plain.try_cast("decimal(38,18)")
     layers.append({f"_e_{name}": exact if column.type == "money" else plain.try_cast("decimal(38,9)")})
     amount, kind_of = F.col(f"_e_{name}"), silver_type(column)
@@ -164,7 +175,9 @@ def _numeric(name: str, column: ColumnContract, source: Source) -> Reading:
     )
     if name in currency_columns(source):
         currency = currency_columns(source)[name]
-        flaws.append(Flaw("has a currency", f"has no currency, because {currency} is missing", F.col(f"_t_{currency}").isNull()))
+        flaws.append(
+            Flaw("has a currency", f"has no currency, because {currency} is missing", F.col(f"_t_{currency}").isNull())
+        )
     return Reading(F.when(exact_enough, value), layers, flaws)
 
 
@@ -173,7 +186,11 @@ def _boolean(name: str, column: ColumnContract) -> Reading:
     true = word.isin([w.lower() for w in column.true_words])
     false = word.isin([w.lower() for w in column.false_words])
     value = F.when(true, F.lit(True)).when(false, F.lit(False))
-    words = f"{column.true_words[0]} or {column.false_words[0]}" if column.true_words and column.false_words else "yes or no"
+    words = (
+        f"{column.true_words[0]} or {column.false_words[0]}"
+        if column.true_words and column.false_words
+        else "yes or no"
+    )
     return Reading(value, flaws=[Flaw(f"is {words}", f"is neither {words.replace(' or ', ' nor ')}", ~(true | false))])
 
 
@@ -181,7 +198,9 @@ def _code_flaw(name: str, column: ColumnContract) -> list[Flaw]:
     if not column.codes:
         return []
     arrived, mapped = F.col(f"_r_{name}"), F.col(f"_t_{name}")
-    shown = None if column.pii else F.concat(F.lit(f"{name} has an unknown code '"), F.left(arrived, F.lit(40)), F.lit("'"))
+    shown = (
+        None if column.pii else F.concat(F.lit(f"{name} has an unknown code '"), F.left(arrived, F.lit(40)), F.lit("'"))
+    )
     return [Flaw("has a known code", "has an unknown code", arrived.isNotNull() & mapped.isNull(), shown)]
 
 

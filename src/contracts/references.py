@@ -67,5 +67,7 @@ def refining_order(sources: Mapping[str, Source]) -> list[str]:
         return [str(name) for name in TopologicalSorter(graph).static_order()]
     except CycleError as error:
         circle = " → ".join(error.args[1])
-        raise ContractError(f"sources refer to each other in a circle: {circle}; make one of the references otherwise: warn "
-                            "and drop it from the contract, or check it in a mart") from error
+        raise ContractError(
+            f"sources refer to each other in a circle: {circle}; make one of the references otherwise: warn "
+            "and drop it from the contract, or check it in a mart"
+        ) from error

@@ -41,7 +41,9 @@ def read_time(name: str, text: Column, column: ColumnContract, zone: str) -> Tim
     kind = "a date" if column.type == "date" else "a timestamp"
     rule, reason = f"is {kind}", f"is not {kind} {_like(form, column.type)}"
     if column.type == "date":
-        return TimeReading(F.col(f"_w_{name}"), [{f"_w_{name}": _day(text, form)}], [(rule, reason, F.col(f"_w_{name}").isNull())])
+        return TimeReading(
+            F.col(f"_w_{name}"), [{f"_w_{name}": _day(text, form)}], [(rule, reason, F.col(f"_w_{name}").isNull())]
+        )
     wall, utc = F.col(f"_w_{name}"), F.col(f"_u_{name}")
     unread: Words = (rule, reason, wall.isNull())
     absolute = _is_absolute(text, form)
@@ -55,7 +57,11 @@ def read_time(name: str, text: Column, column: ColumnContract, zone: str) -> Tim
     exists = ~naive | (F.from_utc_timestamp(utc, zone) == wall)
     again = [F.from_utc_timestamp(utc + F.expr(f"INTERVAL {minutes} MINUTES"), zone) == wall for minutes in (30, 60)]
     skipped: Words = (f"exists in {zone}", f"does not exist in {zone} (clock change)", ~exists)
-    twice: Words = (f"happened once in {zone}", f"happened twice in {zone} (clock change); the earlier is taken", naive & (again[0] | again[1]))
+    twice: Words = (
+        f"happened once in {zone}",
+        f"happened twice in {zone} (clock change); the earlier is taken",
+        naive & (again[0] | again[1]),
+    )
     return TimeReading(F.when(exists, utc), layers, [unread, skipped], [twice])
 
 

@@ -58,8 +58,17 @@ def timeline(new: DataFrame, source: Source, existing: DataFrame | None = None) 
         version is replaced, null for the latest one.
     """
     key, sequence = list(source.key), sequence_column(source)
-    order = [F.col("_sequence").desc(), F.col("_known").desc(), F.col("_part"), F.col("_arrived_at"), F.col("_file"), F.col("_row")]
-    rows = new.withColumns({"_sequence": F.col(sequence), "_known": F.lit(False), "_part": F.lit(0), "known_to": _no_time()})
+    order = [
+        F.col("_sequence").desc(),
+        F.col("_known").desc(),
+        F.col("_part"),
+        F.col("_arrived_at"),
+        F.col("_file"),
+        F.col("_row"),
+    ]
+    rows = new.withColumns(
+        {"_sequence": F.col(sequence), "_known": F.lit(False), "_part": F.lit(0), "known_to": _no_time()}
+    )
     if existing is not None:
         narrow = list(dict.fromkeys([*key, "_sequence", *_NARROW]))
         held = existing.withColumn("_sequence", F.col(sequence)).select(*narrow).withColumn("_known", F.lit(True))
@@ -112,7 +121,8 @@ def silver_rows(timed: DataFrame, source: Source) -> DataFrame:
 def withheld(source: Source) -> Column:
     """Rows with a value of a later group but no clock for it: the value is not shown, for nobody knows since when."""
     flags = [
-        clock_value(source, group.known_at).isNull() & reduce(lambda a, b: a | b, [F.col(c).isNotNull() for c in group.columns])
+        clock_value(source, group.known_at).isNull()
+        & reduce(lambda a, b: a | b, [F.col(c).isNotNull() for c in group.columns])
         for group in source.known_later
     ]
     return reduce(lambda a, b: a | b, flags) if flags else F.lit(False)
@@ -128,7 +138,9 @@ def _parts(source: Source) -> Column:
     """Array of (begins, part, groups shown, ends) of one row, in order of time; the last one has no end."""
     base = F.struct(F.col("known_from").alias("begins"), F.lit(0).alias("part"))
     later = [
-        F.struct(F.greatest("known_from", clock_value(source, group.known_at)).alias("begins"), F.lit(number).alias("part"))
+        F.struct(
+            F.greatest("known_from", clock_value(source, group.known_at)).alias("begins"), F.lit(number).alias("part")
+        )
         for number, group in enumerate(source.known_later, start=1)
     ]
     clocks = [clock_value(source, group.known_at) for group in source.known_later]
@@ -138,7 +150,9 @@ def _parts(source: Source) -> Column:
     def complete(item: Column, index: Column) -> Column:
         groups = F.transform(F.slice(ordered, F.lit(1), index + 1), lambda earlier: earlier["part"])
         following = F.get(ordered, index + 1)["begins"]
-        return F.struct(item["begins"].alias("begins"), item["part"].alias("part"), groups.alias("groups"), following.alias("ends"))
+        return F.struct(
+            item["begins"].alias("begins"), item["part"].alias("part"), groups.alias("groups"), following.alias("ends")
+        )
 
     return F.transform(ordered, complete)
 

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from finlake.config import Source
 from finlake.contracts.checks import BatchCounts, is_good, tally
 from finlake.contracts.contract import contract_digest, silver_comments
+from finlake.contracts.gx import ask_tables, table_rules
 from finlake.contracts.judge import Judged, judge, why_held
 from finlake.contracts.parsing import row_id
 from finlake.contracts.quarantine import UPDATED, conflicting, quarantine_rows, waiting, with_held
@@ -78,7 +79,9 @@ def _plan(step: Step, source: Source) -> Work:
         if step.lake.exists(f"silver.{reference.source}"):
             work.references.append(reference)
         elif work.pending:
-            step.warn(f"{source.source}: “{reference.rule}” is not checked, because there is no silver.{reference.source} yet")
+            step.warn(
+                f"{source.source}: “{reference.rule}” is not checked, because there is no silver.{reference.source} yet"
+            )
     if step.lake.exists(work.table("quarantine")):
         work.retried = _retried(work).count()
     return work
@@ -94,7 +97,10 @@ def _refine_source(work: Work) -> int:
     records.check_layout(work)
     judged = _judge(work)
     fresh = judged.frame.where(F.col("_batch").isin(work.pending))
-    work.counts = tally(fresh, judged.checks) if work.pending else {}
+    if work.pending:
+        work.counts = tally(fresh, judged.checks)
+    if work.pending and table_rules(source):
+        ask_tables(fresh, source, work.counts)
     work.held = {batch: "; ".join(why) for batch, counts in work.counts.items() if (why := why_held(counts, source))}
     frame = with_held(judged.frame, work.held)
     broken = frame.where(~is_good())
@@ -155,7 +161,9 @@ def _note_doubles(work: Work, timed: DataFrame) -> DataFrame | None:
         F.col("_first").alias("of_row_id"),
         (F.col("_class") == DUPLICATE).alias("same_values"),
     )
-    lake.create("ops.duplicates", lake.spark.createDataFrame([], DUPLICATES), about="Rows that came again, and of which row.")
+    lake.create(
+        "ops.duplicates", lake.spark.createDataFrame([], DUPLICATES), about="Rows that came again, and of which row."
+    )
     lake.merge("ops.duplicates", doubles, on=["source", "_row_id"], update=["of_row_id", "same_values"])
     conflicts = lake.read("ops.duplicates").where((F.col("source") == work.name) & ~F.col("same_values"))
     return None if conflicts.isEmpty() else timed.where(F.col("_class") == CONFLICT).select("_row_id")

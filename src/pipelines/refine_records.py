@@ -22,7 +22,9 @@ def pending_batches(step: Step, source: str, contract: str) -> list[str]:
     """Loaded batches without a sound account, and batches held under another contract."""
     lake = step.lake
     if lake.exists("ops.files"):
-        loaded = lake.read("ops.files").where((F.col("source") == source) & (F.col("status") == "loaded")).select("batch")
+        loaded = (
+            lake.read("ops.files").where((F.col("source") == source) & (F.col("status") == "loaded")).select("batch")
+        )
     else:
         loaded = lake.read(f"bronze.{source}").select(F.col("_batch").alias("batch"))
     batches = {row["batch"] for row in loaded.distinct().collect()}
@@ -57,13 +59,25 @@ def write_quality(work: Work) -> None:
     rows = [
         (
             work.name, batch, outcome.check.rule, outcome.check.expectation, list(outcome.check.columns), outcome.check.severity,
-            outcome.checked, outcome.failed, outcome.check.mostly, outcome.passed, work.contract, step.now, step.run_id,
+            outcome.checked, outcome.failed, outcome.check.mostly, outcome.passed, outcome.observed, work.contract, step.now,
+            step.run_id,
         )
         for batch, counts in work.counts.items()
         for outcome in counts.outcomes
     ]  # fmt: skip
     if rows:
-        update = ["columns", "severity", "checked", "failed", "mostly", "passed", "contract", "measured_at", "run_id"]
+        update = [
+            "columns",
+            "severity",
+            "checked",
+            "failed",
+            "mostly",
+            "passed",
+            "observed",
+            "contract",
+            "measured_at",
+            "run_id",
+        ]
         frame = step.lake.spark.createDataFrame(rows, QUALITY)
         step.lake.merge("ops.quality", frame, on=["source", "batch", "rule", "expectation"], update=update)
 
@@ -114,7 +128,10 @@ def report(work: Work) -> None:
     failed: dict[str, int] = {}
     for counts in work.counts.values():
         for outcome in counts.outcomes:
-            if outcome.failed and outcome.check.severity == "warn":
+            if outcome.verdict is False:
+                observed = f" (observed {outcome.observed})" if outcome.observed else ""
+                work.step.warn(f"{work.name}: a batch breaks “{outcome.check.rule}”{observed}")
+            elif outcome.failed and outcome.check.severity == "warn":
                 failed[f"warn {outcome.check.reason}"] = failed.get(f"warn {outcome.check.reason}", 0) + outcome.failed
             elif outcome.failed:
                 reason = outcome.check.reason.removeprefix("broken rule: ")
@@ -136,7 +153,12 @@ def held_batches(work: Work) -> list[str]:
     lake = work.step.lake
     if not lake.exists("ops.batches"):
         return []
-    rows = lake.read("ops.batches").where(F.col("source") == work.name).select("batch", "status", "reason", "refined_at").collect()
+    rows = (
+        lake.read("ops.batches")
+        .where(F.col("source") == work.name)
+        .select("batch", "status", "reason", "refined_at")
+        .collect()
+    )
     last_good = max((row["refined_at"] for row in rows if row["status"] == "refined"), default=None)
     stopped = []
     for row in sorted(rows, key=lambda row: str(row["batch"])):

@@ -83,7 +83,11 @@ class House:
         return refine(self.step, source)
 
     def silver(self, source: str = "payments") -> list[dict[str, Any]]:
-        rows = self.lake.read(f"silver.{source}").orderBy(*self.sources[source].key, "known_from", "_row_id", "_part").collect()
+        rows = (
+            self.lake.read(f"silver.{source}")
+            .orderBy(*self.sources[source].key, "known_from", "_row_id", "_part")
+            .collect()
+        )
         return [item.asDict() for item in rows]
 
     def reasons(self, source: str = "payments") -> dict[str, list[str]]:

@@ -75,7 +75,9 @@ def test_a_changed_contract_releases_rows_through_the_same_path(house):
     with pytest.raises(ContractError, match=r"holds amount as decimal\(18,2\)"):
         house.refine()
     columns["paid_at"]["format"] = "dd.MM.yyyy HH:mm:ss"
-    house.sources["payments"] = payments(columns=columns, read={"from": "p", "format": "csv", "decimal": ".", "null_words": ["x"]})
+    house.sources["payments"] = payments(
+        columns=columns, read={"from": "p", "format": "csv", "decimal": ".", "null_words": ["x"]}
+    )
     house.refine()
     assert house.accounts() == {"day1": (3, 3, 0, 0, 0)}
 
