@@ -42,7 +42,7 @@ def all_problems(config: Config, bundle: Path | None) -> list[Problem]:
     """Configuration first, then the bundle, if there is one."""
     from finlake.cli.jobs import check_bundle, find_bundle
 
-    problems = check_config(config)
+    problems = [*check_config(config), *_rules(config)]
     try:
         root = find_bundle(config.root, bundle)
     except JobError:
@@ -50,6 +50,17 @@ def all_problems(config: Config, bundle: Path | None) -> list[Problem]:
             raise
         return problems
     return [*problems, *check_bundle(root)]
+
+
+def _rules(config: Config) -> list[Problem]:
+    """What is wrong with the expectations of the contracts."""
+    from finlake.contracts.check_contract import check_expectations
+
+    return [
+        config.problem("source", name, message, *keys)
+        for name, source in config.sources.items()
+        for message, keys in check_expectations(source, config.sources)
+    ]
 
 
 def shown(problem: Problem) -> str:
