@@ -9,7 +9,7 @@ $(error finlake does not run on native Windows: install WSL2 (wsl --install), cl
 endif
 
 # A virtual environment whose project was moved, or whose Python is gone, is made again.
-ifneq ($(shell cat $(READY) 2>/dev/null),$(shell pwd -P))
+ifneq ($(shell cat $(READY) 2>/dev/null),$(realpath .))
 $(shell rm -f $(READY))
 endif
 ifneq ($(shell test -x $(BIN)/python && echo yes),yes)

@@ -1,4 +1,4 @@
-"""Makes the virtual environment from the locks, every file checked by its hash; run by `make`, standard library only."""
+"""Makes the virtual environment from the locks, each file checked by its hash; run by `make`."""
 
 import ast
 import os
@@ -32,7 +32,7 @@ def main() -> None:
     environment.update(uv_settings(pip_settings(environment), environment))
     say("installing the packages of the lock (about 2 GB the first time) …")
     if not install(has_uv, LOCK, environment):
-        stop("the packages of the lock could not be installed; behind a proxy that replaces certificates set SSL_CERT_FILE")
+        stop("the lock could not be installed; behind a proxy that replaces certificates set SSL_CERT_FILE")
     own = [PYTHON, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--no-index", "-e", "."]
     if not run(own, environment):
         stop("finlake itself could not be installed")

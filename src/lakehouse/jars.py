@@ -21,6 +21,7 @@ from importlib import metadata
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
 from finlake.errors import SetupError
 from finlake.lakehouse.cache import cache_dir
 from finlake.lakehouse.jvm import find_java, prepare_jvm, trust_options
@@ -133,7 +134,7 @@ def _cached(place: Path, versions: dict[str, str]) -> list[Path] | None:
 
 
 def _resolve(place: Path, versions: dict[str, str], java_options: list[str] | None) -> list[Path]:
-    sys.stderr.write(f"resolving Delta {versions['delta']}'s jars once, about 15 MB into {place} …\n")
+    sys.stderr.write(f"resolving Delta {versions['delta']}'s jars once, 13 MB, into {place} …\n")
     sys.stderr.flush()
     for old in place.parent.glob(".resolving-*"):  # of a process that was killed; we hold the lock
         shutil.rmtree(old, ignore_errors=True)
@@ -193,19 +194,24 @@ def _ivy_command(work: Path, versions: dict[str, str]) -> list[str]:
         f'<dependency org="io.delta" name="{name}" rev="{versions["delta"]}" conf="default->default"/>{excludes}'
         "</dependencies></ivy-module>"
     )
-    return [
-        "-cp", str(ivy[-1]), "org.apache.ivy.Main", "-settings", str(work / "settings.xml"), "-ivy", str(work / "ivy.xml"),
-        "-confs", "default", "-types", "jar", "-retrieve", f"{work / 'lib'}/[artifact]-[revision].[ext]",
-    ]  # fmt: skip
+    files = ["-settings", str(work / "settings.xml"), "-ivy", str(work / "ivy.xml")]
+    wanted = ["-confs", "default", "-types", "jar", "-retrieve", f"{work / 'lib'}/[artifact]-[revision].[ext]"]
+    return ["-cp", str(ivy[-1]), "org.apache.ivy.Main", *files, *wanted]
 
 
 def _run(java: str, options: list[str], command: list[str], env: dict[str, str]) -> str | None:
     """None if Ivy succeeded, else what it said."""
+    called = [java, *options, *command]
     try:
         done = subprocess.run(
-            [java, *options, *command], capture_output=True, text=True, errors="replace", timeout=_SECONDS, check=False,
-            env={**os.environ, **env},
-        )  # fmt: skip
+            called,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_SECONDS,
+            check=False,
+            env=os.environ | env,
+        )
     except subprocess.TimeoutExpired:
         return f"no answer within {_SECONDS} s"
     failed = done.returncode != 0 or "UNRESOLVED DEPENDENCIES" in done.stdout or "FAILED DOWNLOADS" in done.stdout
@@ -238,7 +244,16 @@ def _last(said: str) -> str:
 
 
 def _reasons(lines: Iterable[str]) -> list[str]:
-    words = ("PKIX", "SSLHandshake", "UnknownHost", "Connection refused", "timed out", "not found", "no answer", "Exception")
+    words = (
+        "PKIX",
+        "SSLHandshake",
+        "UnknownHost",
+        "Connection refused",
+        "timed out",
+        "not found",
+        "no answer",
+        "Exception",
+    )
     return [line for word in words for line in lines if word in line]
 
 

