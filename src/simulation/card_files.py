@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from finlake.simulation.deliver import Delivery, Slot, morning_after, slots
@@ -12,8 +12,16 @@ from finlake.simulation.dirt import KIND, SENT, Spoil, soil
 from finlake.simulation.draws import Draws, lookup
 from finlake.simulation.reports import reports
 from finlake.simulation.world import (
-    CITIES, HORIZON_DAYS, START, ZONE, World, card_number, cards, customer_name, customers, day_text, person,
-    terminal_name, terminals,
+    CITIES,
+    HORIZON_DAYS,
+    START,
+    ZONE,
+    World,
+    card_number,
+    customer_name,
+    day_text,
+    person,
+    terminal_name,
 )  # fmt: skip
 
 DAILY_FROM = 207                                  # Wed 8 Oct 2025; older files hold a fortnight or a month
@@ -122,11 +130,11 @@ def report_rows(payments: DataFrame, draws: Draws, dirt: float) -> DataFrame:
     return soiled.withColumn(KIND, kind).drop("version", "versions")
 
 
-def customer_rows(spark: SparkSession, world: World, dirt: float) -> DataFrame:
+def customer_rows(customers: DataFrame, world: World, dirt: float) -> DataFrame:
     """Everyone once before the first payment; some change their price list later and are sent again."""
     d, c = world.draws, F.col("c")
     again = d.chance("register/again", 0.05, c)
-    frame = customers(spark, world).withColumn(
+    frame = customers.withColumn(
         "version", F.explode(F.when(again, F.array(F.lit(1), F.lit(2))).otherwise(F.array(F.lit(1))))
     )
     changed = _change_time(d, "customer", c)
@@ -151,11 +159,11 @@ def customer_rows(spark: SparkSession, world: World, dirt: float) -> DataFrame:
     return _registered(rows, world, "customers", dirt)
 
 
-def card_rows(spark: SparkSession, world: World, dirt: float) -> DataFrame:
+def card_rows(cards: DataFrame, world: World, dirt: float) -> DataFrame:
     """Numbers in groups of four, as the card system prints them; a few limits are raised later."""
     d, card = world.draws, F.col("card")
     again = d.chance("limit/again", 0.04, card)
-    frame = cards(spark, world).withColumn(
+    frame = cards.withColumn(
         "version", F.explode(F.when(again, F.array(F.lit(1), F.lit(2))).otherwise(F.array(F.lit(1))))
     )
     changed = _change_time(d, "card", card)
@@ -176,11 +184,11 @@ def card_rows(spark: SparkSession, world: World, dirt: float) -> DataFrame:
     return _registered(rows, world, "cards", dirt)
 
 
-def terminal_rows(spark: SparkSession, world: World, dirt: float) -> DataFrame:
+def terminal_rows(terminals: DataFrame, world: World, dirt: float) -> DataFrame:
     """One in seventeen is described only after its first payments."""
     d, t = world.draws, F.col("t")
     told = F.when(F.col("told_day").isNull(), _before_start(d, "terminal", t)).otherwise(_moment(F.col("told_day")))
-    rows = terminals(spark, world).select(
+    rows = terminals.select(
         terminal_name(t).alias("terminal_id"),
         F.col("category").alias("merchant_category"),
         F.when(F.col("online"), "yes").otherwise("no").alias("online"),

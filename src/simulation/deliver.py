@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from finlake.simulation.draws import lookup
 from finlake.simulation.world import ZONE
 
 FILE = "_file"
@@ -62,22 +63,22 @@ def morning_after(day: date) -> datetime:
 
 
 def slot_number(delivery: Delivery, sent: Column) -> Column:
-    """Which file a row sent at this UTC time is in; null before the first and after the last."""
-    day = F.to_date(F.from_utc_timestamp(sent, ZONE))
-    number = F.lit(None).cast("int")
-    for position, slot in enumerate(delivery.slots):
-        number = F.when((day >= F.lit(slot.first)) & (day <= F.lit(slot.last)), position).otherwise(number)
-    return number
+    """Which file a row sent at this UTC time is in; the first also has what is older, null after the last."""
+    first = delivery.slots[0].last
+    table = [0]
+    for number, slot in enumerate(delivery.slots[1:], 1):
+        table += [number] * ((slot.last - slot.first).days + 1)
+    day = F.datediff(F.to_date(F.from_utc_timestamp(sent, ZONE)), F.lit(first))
+    return lookup(F.greatest(day, F.lit(0)), table)
 
 
 def write(frame: DataFrame, delivery: Delivery, wanted: Sequence[int], out_dir: Path, work: Path) -> dict[str, str]:
-    """Writes the wanted files of a frame that has `_file`; path in `out_dir` -> digest of the file's bytes.
+    """Writes a frame that has `_file`, one of the wanted; path in `out_dir` -> digest of the file's bytes.
 
     A file appears under its name only when it is complete; one that is there with the same bytes is not touched.
     """
     folder = work / delivery.source
-    rows = frame.where(F.col(FILE).isin([int(n) for n in wanted]))
-    laid_out = rows.repartition(FILE).sortWithinPartitions(FILE, *delivery.order)
+    laid_out = frame.repartition(FILE).sortWithinPartitions(FILE, *delivery.order)
     writer = laid_out.write.mode("overwrite").partitionBy(FILE).format(delivery.format).options(**delivery.options)
     if delivery.gzip:
         writer = writer.option("compression", "gzip")

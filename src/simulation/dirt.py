@@ -82,10 +82,14 @@ def _written_over(frame: DataFrame, spoils: Mapping[str, Spoil], resend: Mapping
     return frame.withColumns(replaced)
 
 
-def ledger(counts: Mapping[tuple[str, str], int], spoils: Mapping[str, Mapping[str, Spoil]]) -> list[dict[str, object]]:
-    """One line for each source and kind: how many were planted and what should become of them."""
-    lines: list[dict[str, object]] = []
-    for (source, kind), count in sorted(counts.items()):
-        spoil = spoils.get(source, {}).get(kind)
-        lines.append({"source": source, "kind": kind, "rows": count, "fate": spoil.fate if spoil else "superseded"})
-    return lines
+def ledger(planted: Mapping[str, Mapping[str, int]], spoils: Mapping[str, Mapping[str, Spoil]]) -> list[dict[str, object]]:
+    """One line for each source and kind of dirt found: how many rows, and what should become of them.
+
+    Versions that are no dirt (`revision`) supersede the row before them.
+    """
+    return [
+        {"source": source, "kind": kind, "rows": count,
+         "fate": spoils[source][kind].fate if kind in spoils[source] else "superseded"}
+        for source, found in sorted(planted.items())
+        for kind, count in found.items() if count and kind != "rows"
+    ]  # fmt: skip

@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from finlake.simulation.draws import choose
-from finlake.simulation.world import HORIZON_DAYS, ONLINE, PER_DISTRICT, World, cards, customers
+from finlake.simulation.world import HORIZON_DAYS, ONLINE, PER_DISTRICT, Cast, World
 
 HOUR, DAY, MONTH = 3600, 86_400, 30
 BEHAVIOURS = ("stolen_card", "card_testing", "account_takeover", "bust_out", "skimmed_terminal")
@@ -24,21 +24,21 @@ HAZARD = {
 _RESALE = ((0, 5, 7, 8, 9, 10, 11), (14, 14, 18, 22, 14, 6, 12))   # slots whose goods are easily sold on, and weights
 
 
-def all_frauds(spark: SparkSession, world: World) -> DataFrame:
+def all_frauds(spark: SparkSession, world: World, cast: Cast) -> DataFrame:
     """Plans of every behaviour but skimming."""
-    made = [_stolen(spark, world), _testing(spark, world), _takeover(spark, world), _bust_out(spark, world)]
+    made = [_stolen(spark, world, cast), _testing(spark, world, cast), _takeover(spark, world, cast), _bust_out(spark, world, cast)]
     frame = made[0]
     for more in made[1:]:
         frame = frame.unionByName(more)
     return frame.where(F.col("t") < HORIZON_DAYS * DAY)
 
 
-def _incidents(spark: SparkSession, world: World, behaviour: str) -> DataFrame:
+def _incidents(spark: SparkSession, world: World, cast: Cast, behaviour: str) -> DataFrame:
     """One row for each incident: card, its owner's surroundings, `i` (id), `start` in seconds, `late` from 0 to 1."""
     d = world.draws
     months = spark.range(HORIZON_DAYS // MONTH + 1).select(F.col("id").alias("month"))
-    people = customers(spark, world).select("c", "district", "city_from", "city_size", "night_share")
-    frame = cards(spark, world).select("c", "card").crossJoin(F.broadcast(months))
+    people = cast.customers.select("c", "district", "city_from", "city_size", "night_share")
+    frame = cast.cards.select("c", "card").crossJoin(F.broadcast(months))
     first, last = HAZARD[behaviour]
     late = F.least(F.col("month") * MONTH / HORIZON_DAYS, F.lit(1.0))
     frame = frame.withColumn("late", late).where(
@@ -78,10 +78,10 @@ def _online(world: World, kinds: tuple[int, ...], stream: str, *ids: Column) -> 
     return world.physical + d.below(stream, per_kind, *ids) * len(ONLINE) + kind
 
 
-def _stolen(spark: SparkSession, world: World) -> DataFrame:
+def _stolen(spark: SparkSession, world: World, cast: Cast) -> DataFrame:
     """A stolen card is used until it is blocked: a burst over hours, near where it was lost, goods easily sold on."""
     d, ids = world.draws, (F.col("i"), F.col("k"))
-    frame = _steps(_incidents(spark, world, "stolen_card"), 2 + d.poisson("stolen/n", 3.2, F.col("i"), most=10))
+    frame = _steps(_incidents(spark, world, cast, "stolen_card"), 2 + d.poisson("stolen/n", 3.2, F.col("i"), most=10))
     span = HOUR * (2 + 34 * F.pow(d.uniform("stolen/span", F.col("i")), F.lit(1.5)))
     t = F.col("start") + span * (F.col("k") - 1 + d.uniform("stolen/t", *ids)) / F.col("n")
     place = d.uniform("stolen/place", *ids)
@@ -94,10 +94,10 @@ def _stolen(spark: SparkSession, world: World) -> DataFrame:
     return _plan(frame, "stolen_card", t, terminal, boost)
 
 
-def _testing(spark: SparkSession, world: World) -> DataFrame:
+def _testing(spark: SparkSession, world: World, cast: Cast) -> DataFrame:
     """A leaked number is tried with small online payments; if they pass, large ones follow within a day."""
     d, ids = world.draws, (F.col("i"), F.col("k"))
-    frame = _incidents(spark, world, "card_testing").withColumn("tests", 1 + d.poisson("test/n", 1.6, F.col("i"), most=6))
+    frame = _incidents(spark, world, cast, "card_testing").withColumn("tests", 1 + d.poisson("test/n", 1.6, F.col("i"), most=6))
     frame = _steps(frame, F.col("tests") + 1 + d.poisson("test/large", 1.9, F.col("i"), most=7))
     small = F.col("k") <= F.col("tests")
     wait = HOUR * (0.5 + (16 + 20 * F.col("late")) * d.uniform("test/wait", F.col("i")))
@@ -110,10 +110,10 @@ def _testing(spark: SparkSession, world: World) -> DataFrame:
     return _plan(frame, "card_testing", t, terminal, boost, fixed)
 
 
-def _takeover(spark: SparkSession, world: World) -> DataFrame:
+def _takeover(spark: SparkSession, world: World, cast: Cast) -> DataFrame:
     """Somebody else uses the account for days: other places, other hours, amounts only a little higher."""
     d, ids = world.draws, (F.col("i"), F.col("k"))
-    frame = _steps(_incidents(spark, world, "account_takeover"), 4 + d.poisson("take/n", 4.5, F.col("i"), most=12))
+    frame = _steps(_incidents(spark, world, cast, "account_takeover"), 4 + d.poisson("take/n", 4.5, F.col("i"), most=12))
     days = 2 + 6 * d.uniform("take/days", F.col("i"))
     day = F.floor(F.col("start") / DAY + days * d.uniform("take/day", *ids))
     shifted = 2.5 + 8 * d.uniform("take/shift", F.col("i")) + 2.2 * d.normal("take/hour", *ids)
@@ -127,10 +127,10 @@ def _takeover(spark: SparkSession, world: World) -> DataFrame:
     return _plan(frame, "account_takeover", t, terminal, boost)
 
 
-def _bust_out(spark: SparkSession, world: World) -> DataFrame:
+def _bust_out(spark: SparkSession, world: World, cast: Cast) -> DataFrame:
     """The holder means to vanish: spending quickens and grows for a fortnight, at shops he never used."""
     d, ids = world.draws, (F.col("i"), F.col("k"))
-    frame = _steps(_incidents(spark, world, "bust_out"), 9 + d.poisson("bust/n", 7, F.col("i"), most=16))
+    frame = _steps(_incidents(spark, world, cast, "bust_out"), 9 + d.poisson("bust/n", 7, F.col("i"), most=16))
     progress = (F.col("k") - 1 + d.uniform("bust/t", *ids)) / F.col("n")
     t = F.col("start") + F.floor(14 * F.sqrt(progress)) * DAY + HOUR * (8 + 13 * d.uniform("bust/hour", *ids))
     city = F.col("city_from") + d.below("bust/city", F.col("city_size"), *ids)

@@ -6,28 +6,30 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from finlake.errors import ConfigError
 from finlake.simulation import card_files, loan_files
 from finlake.simulation.deliver import FILE, Delivery, slot_number, write
-from finlake.simulation.dirt import KIND, SENT, ledger
+from finlake.simulation.dirt import KIND, SENT, Spoil, ledger
 from finlake.simulation.draws import Draws
 from finlake.simulation.payments import payments as all_payments
-from finlake.simulation.world import CLOCK, World
+from finlake.simulation.world import CLOCK, Cast, World, cards, customers, terminals
 
 DELIVERIES: dict[str, Delivery] = {**card_files.DELIVERIES, **loan_files.DELIVERIES}
+ROWS, REVISION = "rows", "revision"
 FORMAT = 1                               # raised when the same parameters would give other files
 
 
 def generate(spark: SparkSession, out_dir: Path, *, payments: int = 600_000, loans: int = 80_000, seed: int = 7,
              dirt: float = 1.0, until: datetime | None = None,
-             say: Callable[[str], None] = lambda text: None) -> dict[str, object]:  # fmt: skip
+             say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:  # fmt: skip
     """Writes every file that was delivered by `until` into `out_dir`, and the truth into the folder `truth` beside it.
 
     Files that are there already with the same content are left alone, so a second call adds nothing and a later
@@ -55,82 +57,91 @@ def generate(spark: SparkSession, out_dir: Path, *, payments: int = 600_000, loa
     parameters: dict[str, object] = {
         "format": FORMAT, "payments": payments, "loans": loans, "seed": seed, "dirt": dirt,
     }  # fmt: skip
-    known = _manifest(truth, parameters)
-    wanted = {s: [n for n, slot in enumerate(d.slots) if slot.delivered <= until] for s, d in DELIVERIES.items()}
+    known = _manifest(truth, parameters, out_dir)
     missing = {
-        source: [n for n in numbers if not _there(DELIVERIES[source], n, known["files"], out_dir)]
-        for source, numbers in wanted.items()
-    }
-    if not any(missing.values()) and known.get("until") == until.isoformat():
+        source: [
+            number for number, slot in enumerate(delivery.slots)
+            if slot.delivered <= until and delivery.path(slot) not in known["files"]
+        ]
+        for source, delivery in DELIVERIES.items()
+    }  # fmt: skip
+    if not any(missing.values()):
         say("all files are there already")
         return {**known["result"], "new": 0}
     out_dir.mkdir(parents=True, exist_ok=True)
     truth.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".making-", dir=truth))
     try:
-        result = _make(spark, world, loan_world, dirt, wanted, missing, known["files"], out_dir, truth, work, say)
+        made = _make(spark, world, loan_world, dirt, missing, known, out_dir, truth, work, say)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    _save(truth / "manifest.json", {**parameters, "until": until.isoformat(), "files": known["files"], "result": result})
-    return result
+    _save(truth / "manifest.json", {**parameters, **made})
+    return dict(made["result"])
 
 
 def _make(spark: SparkSession, world: World, loan_world: loan_files.LoanWorld, dirt: float,
-          wanted: Mapping[str, list[int]], missing: Mapping[str, list[int]], files: dict[str, str | None],
-          out_dir: Path, truth: Path, work: Path, say: Callable[[str], None]) -> dict[str, object]:  # fmt: skip
+          missing: Mapping[str, list[int]], known: Mapping[str, Any],
+          out_dir: Path, truth: Path, work: Path, say: Callable[[str], None]) -> dict[str, Any]:  # fmt: skip
+    """Simulates, writes the missing files, and adds what they hold to what is known of earlier ones."""
     draws = world.draws
+
+    def kept(frame: DataFrame, name: str) -> DataFrame:
+        """Worked out once: everything is read more than once."""
+        frame.write.mode("overwrite").parquet(str(work / name))
+        return spark.read.parquet(str(work / name))
+
+    people = kept(customers(spark, world), "people")
+    cast = Cast(people, kept(cards(people, world), "plastic"), kept(terminals(spark, world), "places"))
     say(f"simulating {world.customers:,} customers at {world.terminals:,} terminals")
-    all_payments(spark, world).write.mode("overwrite").parquet(str(work / "paid"))
-    paid = spark.read.parquet(str(work / "paid"))
+    paid = kept(all_payments(spark, world, cast), "paid")
     say("simulating loans")
-    loan_world.underwrite(spark).write.mode("overwrite").parquet(str(work / "lent"))
-    lent = spark.read.parquet(str(work / "lent"))
-    frames = {
-        "customers": lambda: card_files.customer_rows(spark, world, dirt),
-        "cards": lambda: card_files.card_rows(spark, world, dirt),
-        "terminals": lambda: card_files.terminal_rows(spark, world, dirt),
+    lent = kept(loan_world.underwrite(spark), "lent")
+    frames: dict[str, Callable[[], DataFrame]] = {
+        "customers": lambda: card_files.customer_rows(cast.customers, world, dirt),
+        "cards": lambda: card_files.card_rows(cast.cards, world, dirt),
+        "terminals": lambda: card_files.terminal_rows(cast.terminals, world, dirt),
         "card_transactions": lambda: card_files.payment_rows(paid, draws, dirt),
         "fraud_reports": lambda: card_files.report_rows(paid, draws, dirt),
         **loan_files.frames(lent, loan_world, dirt),
     }
-    counts: dict[tuple[str, str], int] = {}
-    rows: dict[str, int] = {}
+    spoils = {**_card_spoils(draws), **loan_files.spoils(loan_world)}
+    files, planted = dict(known["files"]), {source: dict(found) for source, found in known["planted"].items()}
     new = 0
     for source, make in frames.items():
-        delivery = DELIVERIES[source]
-        frame = make()
-        frame = frame.withColumn(FILE, slot_number(delivery, F.col(SENT))).drop(SENT)
-        for kind, count in _count(frame, wanted[source]).items():
-            rows[source] = rows.get(source, 0) + count
-            if kind is not None:
-                counts[source, kind] = count
         if missing[source]:
-            written = write(frame.drop(KIND), delivery, missing[source], out_dir, work)
-            files.update({delivery.path(delivery.slots[n]): None for n in missing[source]} | written)
+            written, found = _deliver(make(), DELIVERIES[source], missing[source], [*spoils[source], REVISION], out_dir, work)
+            files.update({DELIVERIES[source].path(DELIVERIES[source].slots[n]): None for n in missing[source]} | written)
+            before = planted.setdefault(source, {})
+            planted[source] = {kind: before.get(kind, 0) + count for kind, count in found.items()}
             new += len(written)
-        say(f"{source}: {rows.get(source, 0):,} rows")
-    frauds = _truth(paid, truth, work)
-    lines = ledger(counts, {**loan_files.spoils(loan_world), **_card_spoils(draws)})
-    result: dict[str, object] = {
-        "files": sum(1 for digest in files.values() if digest), "new": new, "rows": rows, "ledger": lines,
-        "frauds": frauds, "defaults": loan_files.defaults(lent),
+        say(f"{source}: {planted.get(source, {}).get(ROWS, 0):,} rows")
+    lines = ledger(planted, spoils)
+    result = {
+        "files": sum(1 for digest in files.values() if digest), "new": new, "ledger": lines,
+        "rows": {source: found[ROWS] for source, found in planted.items()},
+        "frauds": _truth(paid, truth, work), "defaults": loan_files.defaults(lent),
     }  # fmt: skip
-    _save(truth / "ledger.json", {"ledger": lines, "rows": rows, "frauds": frauds})
-    return result
+    _save(truth / "ledger.json", result)
+    return {"files": files, "planted": planted, "result": result}
 
 
-def _card_spoils(draws: Draws) -> dict[str, Mapping[str, object]]:
+def _deliver(frame: DataFrame, delivery: Delivery, wanted: list[int], kinds: Sequence[str], out_dir: Path,
+             work: Path) -> tuple[dict[str, str], dict[str, int]]:  # fmt: skip
+    """Writes the wanted files; also returns how many rows they hold, in all and of each kind of dirt."""
+    seen = Observation(delivery.source)
+    frame = frame.withColumn(FILE, slot_number(delivery, F.col(SENT))).drop(SENT).where(F.col(FILE).isin(wanted))
+    counts = [F.count_if(F.col(KIND) == kind).alias(kind) for kind in kinds]
+    frame = frame.observe(seen, F.count(F.lit(1)).alias(ROWS), *counts)
+    written = write(frame.drop(KIND), delivery, wanted, out_dir, work)
+    return written, {kind: int(count) for kind, count in seen.get.items()}
+
+
+def _card_spoils(draws: Draws) -> dict[str, dict[str, Spoil]]:
     return {
         "card_transactions": card_files.payment_spoils(draws),
         "fraud_reports": card_files.report_spoils(draws),
         **card_files.register_spoils(),
     }
-
-
-def _count(frame: DataFrame, wanted: list[int]) -> dict[str | None, int]:
-    """Rows in the wanted files by kind of dirt: a handful of numbers."""
-    found = frame.where(F.col(FILE).isin(wanted)).groupBy(KIND).agg(F.count(F.lit(1)).alias("rows")).collect()
-    return {row[KIND]: row["rows"] for row in found}
 
 
 def _truth(paid: DataFrame, truth: Path, work: Path) -> dict[str, int]:
@@ -143,18 +154,14 @@ def _truth(paid: DataFrame, truth: Path, work: Path) -> dict[str, int]:
     return {row["fraud"] or "none": row["rows"] for row in sorted(by_kind, key=lambda r: r["fraud"] or "")}
 
 
-def _there(delivery: Delivery, number: int, files: Mapping[str, str | None], out_dir: Path) -> bool:
-    """Written by an earlier call with the same parameters, or known to be empty."""
-    path = delivery.path(delivery.slots[number])
-    return path in files and (files[path] is None or (out_dir / path).is_file())
-
-
-def _manifest(truth: Path, parameters: Mapping[str, object]) -> dict[str, object]:
+def _manifest(truth: Path, parameters: Mapping[str, object], out_dir: Path) -> dict[str, Any]:
+    """What an earlier call with the same parameters wrote; nothing if a file of it is gone."""
     path = truth / "manifest.json"
     known = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    if {key: known.get(key) for key in parameters} != dict(parameters):
-        return {"files": {}, "result": {}}
-    return dict(known)
+    same = {key: known.get(key) for key in parameters} == dict(parameters)
+    if same and all((out_dir / name).is_file() for name, digest in known["files"].items() if digest):
+        return dict(known)
+    return {"files": {}, "planted": {}, "result": {}}
 
 
 def _save(path: Path, content: Mapping[str, object]) -> None:

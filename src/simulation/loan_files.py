@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from finlake.simulation.card_files import iso
 from finlake.simulation.deliver import Delivery, Slot, morning_after, slots
 from finlake.simulation.dirt import KIND, SENT, Spoil, soil
-from finlake.simulation.draws import Draws, lookup
+from finlake.simulation.draws import lookup
 from finlake.simulation.loans import DAYS, START, LoanWorld, unemployment
 from finlake.simulation.world import CITIES, CLOCK, ZONE, person
 

@@ -62,7 +62,7 @@ def hazard(age: int, month: int) -> float:
     """Chance-like weight of a first missed instalment at this month on book, in this calendar month."""
     shape = (age / 9) * math.exp(1 - age / 9) * 0.8 + 0.2
     prices = 0.25 if 66 <= month < 82 else 0.0
-    return 0.0052 * shape * math.exp(0.42 * (unemployment(month) - 5.6) + prices)
+    return 0.0027 * shape * math.exp(0.42 * (unemployment(month) - 5.6) + prices)
 
 
 def _cumulative(spark: SparkSession) -> DataFrame:

@@ -7,27 +7,27 @@ from pyspark.sql import functions as F
 
 from finlake.simulation.draws import Draws, choose, lookup, pinned
 from finlake.simulation.fraud import all_frauds
-from finlake.simulation.world import HORIZON_DAYS, PER_DISTRICT, World, customers, local_to_utc, terminals
+from finlake.simulation.world import HORIZON_DAYS, PER_DISTRICT, Cast, World, local_to_utc
 
 DAY = 86_400
 # Honest visits by slot of the district: groceries most, jewellery hardly ever.
 VISITS = (22, 16, 9, 11, 10, 8, 7, 5, 2.2, 5, 1.2, 0.8)
 
 
-def payments(spark: SparkSession, world: World) -> DataFrame:
+def payments(spark: SparkSession, world: World, cast: Cast) -> DataFrame:
     """All payments up to the horizon: public values, plus `fraud` (null, or the behaviour) for the ground truth.
 
     A plan says who, which card, when and where; `fixed` is an amount set by the plan, `boost` a shift of its logarithm.
     """
-    plans = honest(spark, world).unionByName(all_frauds(spark, world))
-    return finish(spark, world, plans)
+    plans = honest(spark, world, cast.customers).unionByName(all_frauds(spark, world, cast))
+    return finish(world, cast, plans)
 
 
-def honest(spark: SparkSession, world: World) -> DataFrame:
+def honest(spark: SparkSession, world: World, people: DataFrame) -> DataFrame:
     """Plans of honest customers: a Poisson number a day, more on sprees, elsewhere on trips."""
     d, c, day = world.draws, F.col("c"), F.col("day")
     days = spark.range(HORIZON_DAYS).select(F.col("id").alias("day"))
-    frame = days.crossJoin(F.broadcast(customers(spark, world)))
+    frame = days.crossJoin(F.broadcast(people))
     weekday = (day + 5) % 7                                # the first day is a Saturday; 0 is Monday
     week = F.when(weekday >= 5, F.col("weekend")).otherwise(F.lit(1.0))
     season = 1 + 0.08 * F.sin(day / 58.0)
@@ -86,11 +86,11 @@ def _where(world: World, ids: tuple[Column, ...]) -> Column:
     return F.when(d.chance("online", F.col("online_share"), *ids), online).otherwise(district * PER_DISTRICT + slot)
 
 
-def finish(spark: SparkSession, world: World, plans: DataFrame) -> DataFrame:
+def finish(world: World, cast: Cast, plans: DataFrame) -> DataFrame:
     """Amount, way of reading, distance, skimming and the moment the processor sends it."""
     d = world.draws
-    people = customers(spark, world).select("c", "level", F.col("spread").alias("own_spread"), "home_x", "home_y")
-    places = terminals(spark, world).withColumnsRenamed({"t": "terminal", "level": "trade_level"}).drop("district", "city")
+    people = cast.customers.select("c", "level", F.col("spread").alias("own_spread"), "home_x", "home_y")
+    places = cast.terminals.withColumnsRenamed({"t": "terminal", "level": "trade_level"}).drop("district", "city")
     frame = plans.join(F.broadcast(people), "c").join(F.broadcast(places), "terminal")
     # Honest and fraudulent plans count differently: `side` keeps their draws apart.
     side = F.when(F.col("fraud").isNull(), 0).otherwise(F.crc32(F.col("fraud")))

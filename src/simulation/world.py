@@ -99,6 +99,20 @@ class World:
         return x, y
 
 
+@dataclass(frozen=True)
+class Cast:
+    """Who and where: the frames that everything else is drawn from."""
+
+    customers: DataFrame
+    cards: DataFrame
+    terminals: DataFrame
+
+    @classmethod
+    def of(cls, spark: SparkSession, world: World) -> Cast:
+        people = customers(spark, world)
+        return cls(people, cards(people, world), terminals(spark, world))
+
+
 def terminal_name(index: Column) -> Column:
     return F.concat(F.lit("t_"), F.lpad(index.cast("string"), 5, "0"))
 
@@ -189,10 +203,10 @@ def card_number(draws: Draws, card: Column) -> Column:
     return F.concat(body, ((10 - total % 10) % 10).cast("string"))
 
 
-def cards(spark: SparkSession, world: World) -> DataFrame:
+def cards(people: DataFrame, world: World) -> DataFrame:
     """One row for each card; `card` = customer * 4 + position."""
     d, card = world.draws, F.col("card")
-    frame = customers(spark, world).select("c", F.explode(F.sequence(F.lit(0), F.col("cards") - 1)).alias("j"))
+    frame = people.select("c", F.explode(F.sequence(F.lit(0), F.col("cards") - 1)).alias("j"))
     frame = frame.select("c", "j", (F.col("c") * 4 + F.col("j")).alias("card"))
     kind = F.when((F.col("j") > 0) | d.chance("card/credit", 0.3, card), "C").otherwise("D")
     return frame.select("*", kind.alias("kind"), card_number(d, card).alias("card_number"))
