@@ -88,7 +88,7 @@ class Bundle:
             return _inside(self.resources[(kind, key)].data, fields, path)
         if first in ("bundle", "workspace"):
             return _inside(self._surroundings()[first], rest, path)
-        raise JobError(f"${{{path}}} names nothing; write ${{var.…}}, ${{resources.…}}, ${{bundle.…}} or ${{workspace.…}}")
+        raise JobError(f"${{{path}}} names nothing; it begins with var, resources, bundle or workspace")
 
     def variable(self, name: str) -> Any:
         """An override, else the target's value, else the default; a look-up is only known in a workspace."""
@@ -99,7 +99,7 @@ class Bundle:
         value = given if given is not None else declared[name].get("default")
         value = self.variables.get(name, value)
         if value is None:
-            raise JobError(f"variable {name!r} has no value for target {self.target!r}; give it in targets or as a default")
+            raise JobError(f"variable {name!r} has no value for target {self.target!r}; give it one in targets")
         return value
 
     def target_settings(self) -> dict[str, Any]:
@@ -208,4 +208,5 @@ def _overlay(below: Any, above: Any) -> Any:
 def _key(item: Any) -> str | None:
     if not isinstance(item, dict):
         return None
-    return next((str(item[name]) for name in ("task_key", "job_cluster_key", "environment_key", "name") if name in item), None)
+    keys = ("task_key", "job_cluster_key", "environment_key", "name")
+    return next((str(item[name]) for name in keys if name in item), None)

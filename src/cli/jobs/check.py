@@ -93,7 +93,7 @@ def _one_resource(document: Document) -> Iterator[Problem]:
         return
     for resource in found:
         if resource.kind != _KINDS[kind]:
-            yield _at(resource, f"a .{kind}.yml file holds {resource.kind}.{resource.key}; move it to a file of its kind")
+            yield _at(resource, f"a .{kind}.yml file holds {resource.kind}.{resource.key}; move it")
     if len(found) != 1:
         names = ", ".join(resource.key for resource in found) or "none"
         yield Problem(document.path, 1, f"a .{kind}.yml file holds one resource, here: {names}")
@@ -111,14 +111,15 @@ def _target_problems(bundle: Bundle) -> Iterator[Problem]:
         settings = variable or {}
         if not any(key in settings for key in ("default", "lookup")) and name not in given:
             line = document.line("targets", target)
-            yield Problem(document.path, line, f"target {target} gives no value to variable {name!r}, which has no default")
+            yield Problem(document.path, line, f"target {target} gives no value to variable {name!r}")
         if not settings.get("description"):
             yield Problem(document.path, document.line("variables", name), f"variable {name!r} has no description")
     for kind, overrides in (bundle.target_settings().get("resources") or {}).items():
         for key in overrides or {}:
             if (kind, key) not in bundle.resources:
                 line = document.line("targets", target, "resources", kind, key)
-                yield Problem(document.path, line, f"overrides {kind}.{key}, which nothing defines{suggestion(key, bundle.keys(kind))}")
+                near = suggestion(key, bundle.keys(kind))
+                yield Problem(document.path, line, f"overrides {kind}.{key}, which nothing defines{near}")
     yield from _catalog_differs(bundle)
 
 
@@ -130,7 +131,8 @@ def _catalog_differs(bundle: Bundle) -> Iterator[Problem]:
     target = read_yaml(path)
     wanted, catalog = bundle.variable("catalog"), (target.data or {}).get("catalog", "spark_catalog")
     if catalog != wanted and REFERENCE.search(str(wanted)) is None:
-        yield Problem(path, target.line("catalog"), f"catalog {str(catalog)!r} is not the bundle's ${{var.catalog}}, {wanted!r}")
+        message = f"catalog {str(catalog)!r} is not the bundle's ${{var.catalog}}, {wanted!r}"
+        yield Problem(path, target.line("catalog"), message)
 
 
 def _reference_problems(bundles: list[Bundle], documents: list[Document]) -> Iterator[Problem]:

@@ -89,9 +89,9 @@ def _returned(step: str) -> set[str] | None:
         if isinstance(node, ast.Return):
             if not isinstance(node.value, ast.Dict):
                 return None
-            found |= {key.value for key in node.value.keys if isinstance(key, ast.Constant) and isinstance(key.value, str)}
-            if any(key is None for key in node.value.keys):
+            if not all(isinstance(key, ast.Constant) for key in node.value.keys):
                 return None
+            found |= {str(key.value) for key in node.value.keys if isinstance(key, ast.Constant)}
     return found - _TASK_VALUES_ASIDE
 
 

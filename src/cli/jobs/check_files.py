@@ -101,7 +101,8 @@ def dashboard_problems(path: Path) -> Iterator[Problem]:
             for query in widget.get("queries", []):
                 name = query["query"]["datasetName"]
                 if name not in names:
-                    yield Problem(path, None, f"widget {widget['name']} reads data set {name!r}{suggestion(name, names)}")
+                    near = suggestion(name, names)
+                    yield Problem(path, None, f"widget {widget['name']} reads data set {name!r}{near}")
             yield from _fields(path, widget)
 
 
@@ -119,7 +120,7 @@ def _query(path: Path, name: str, text: str) -> Iterator[Problem]:
         yield Problem(path, None, f"data set {name}: {error}")
         return
     if not tables:
-        yield Problem(path, None, f"data set {name} reads no <schema>.<table>; the target binds the catalog, so write none")
+        yield Problem(path, None, f"data set {name} reads no <schema>.<table>; the target binds the catalog")
 
 
 def _fields(path: Path, widget: dict[str, Any]) -> Iterator[Problem]:

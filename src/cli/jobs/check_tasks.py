@@ -53,9 +53,8 @@ def job_problems(bundle: Bundle, job: Resource) -> Iterator[Problem]:
     before = {str(task.get("task_key")): _all_before(task, tasks) for task in tasks}
     for place in places:
         yield from _task_problems(bundle, place, before.get(str(place.task.get("task_key")), set()), tasks)
-    for name, settings in (("schedule", job.data.get("schedule")),):
-        for message in cron_problems(settings or {}):
-            yield Problem(job.document.path, job.line(name, "quartz_cron_expression"), message)
+    for key, message in cron_problems(job.data.get("schedule") or {}):
+        yield Problem(job.document.path, job.line("schedule", key), f"{key} {message}")
 
 
 def _circles(job: Resource, tasks: list[dict[str, Any]]) -> Iterator[Problem]:
@@ -101,7 +100,8 @@ def _outcomes(place: Place, tasks: list[dict[str, Any]]) -> Iterator[Problem]:
     conditions = {str(task.get("task_key")) for task in tasks if "condition_task" in task}
     for i, item in enumerate(place.task.get("depends_on") or []):
         if "outcome" in item and item.get("task_key") not in conditions:
-            yield place.problem(f"waits for an outcome of {item.get('task_key')!r}, which is no condition_task", "depends_on", i)
+            message = f"waits for an outcome of {item.get('task_key')!r}, which is no condition_task"
+            yield place.problem(message, "depends_on", i)
 
 
 def _compute(place: Place) -> Iterator[Problem]:
@@ -144,13 +144,15 @@ def _reference_problem(
         if task not in before:
             return f"does not wait for task {task!r}; add it to depends_on"
         known = values_set_by(setter)
-        return f"task {task!r} sets no value {name!r}{suggestion(name, known)}" if known is not None and name not in known else None
+        if known is None or name in known:
+            return None
+        return f"task {task!r} sets no value {name!r}{suggestion(name, known)}"
     if path.startswith("job.parameters."):
         name = path.removeprefix("job.parameters.")
         return None if name in parameters else f"unknown job parameter {name!r}{suggestion(name, parameters)}"
     if path == "input" or path.startswith("input."):
         return None if place.in_loop else "there is an input only inside for_each_task"
-    if path.split(".")[0] not in ("job", "task", "tasks", "workspace", "backfill"):
+    if path.partition(".")[0] not in ("job", "task", "tasks", "workspace", "backfill"):
         return f"unknown reference{suggestion(path, ['input', 'job.parameters', 'job.run_id', 'task.name'])}"
     return None
 
@@ -166,17 +168,18 @@ def _strings(node: Any, keys: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any,
 
 def _wheel_problems(bundle: Bundle, place: Place) -> Iterator[Problem]:
     wheel = place.task["python_wheel_task"]
+    at = ("python_wheel_task", "parameters")
     for message in entry_point_problems(bundle.root, wheel):
         yield place.problem(message, "python_wheel_task", "entry_point")
     parameters = wheel.get("parameters") or []
     for i, item in enumerate(parameters):
         if not isinstance(item, str):
-            yield place.problem(f"parameters must be text, got {item!r}; write it in quotes", "python_wheel_task", "parameters", i)
+            yield place.problem(f"parameters must be text, got {item!r}; write it in quotes", *at, i)
     if wheel.get("package_name") == "finlake" and all(isinstance(item, str) for item in parameters):
         for i, message in option_problems(parameters):
-            yield place.problem(message, "python_wheel_task", "parameters", i)
+            yield place.problem(message, *at, i)
         if "--conf" not in parameters:
-            yield place.problem("is not told --conf; the configuration is not in the wheel", "python_wheel_task", "parameters")
+            yield place.problem("is not told --conf; the configuration is not in the wheel", *at)
 
 
 def _call_problems(bundle: Bundle, place: Place) -> Iterator[Problem]:
@@ -189,9 +192,10 @@ def _call_problems(bundle: Bundle, place: Place) -> Iterator[Problem]:
     if called is None:
         return
     known = [str(item.get("name")) for item in called.data.get("parameters") or []]
+    at = ("run_job_task", "job_parameters")
     for name, value in (call.get("job_parameters") or {}).items():
         if name not in known:
             message = f"job {parts[2]} has no parameter {name!r}{suggestion(name, known)}"
-            yield place.problem(message, "run_job_task", "job_parameters", name)
+            yield place.problem(message, *at, name)
         if not isinstance(value, str):
-            yield place.problem(f"parameter {name!r} must be text, got {value!r}", "run_job_task", "job_parameters", name)
+            yield place.problem(f"parameter {name!r} must be text, got {value!r}", *at, name)

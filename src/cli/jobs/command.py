@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
 from finlake.cli.jobs.bundle import find_bundle, load_bundle
 from finlake.cli.jobs.processes import Processes
 from finlake.cli.jobs.result import JobResult

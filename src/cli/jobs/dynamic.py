@@ -67,7 +67,8 @@ class Scope:
             "task.execution_count": str(self.attempt + 1),
         }
         if path not in known:
-            raise UnknownNameError("reference", path, [*known, "job.parameters.…", "tasks.….values.…", "input"], f"{{{{{path}}}}}")
+            patterns = ["job.parameters.…", "tasks.….values.…", "input"]
+            raise UnknownNameError("reference", path, [*known, *patterns], f"{{{{{path}}}}}")
         return known[path]
 
     def _task_value(self, task: str, name: str) -> Any:
@@ -100,7 +101,9 @@ def checked_values(values: Any) -> dict[str, Any]:
         except (TypeError, ValueError) as error:
             raise JobError(f"task value {name!r} cannot be written as JSON: {error}") from error
         if size > LARGEST_VALUE:
-            raise JobError(f"task value {name!r} has {size:,} bytes; a workspace takes at most {LARGEST_VALUE:,}: store it in a table")
+            raise JobError(
+                f"task value {name!r} has {size:,} bytes, the most is {LARGEST_VALUE:,}; store it in a table"
+            )
     return dict(values or {})
 
 

@@ -7,7 +7,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from finlake.cli.jobs.result import JobResult, TaskResult
+from finlake.cli.jobs.result import JobResult, Status, TaskResult
 from finlake.lakehouse.ops import RUNS
 
 if TYPE_CHECKING:
@@ -27,9 +27,8 @@ def record_job(lake: Lake, result: JobResult, conf_digest: str) -> None:
         }
         silent = [task for task in silent if (task.job, task.task) not in heard]
     failed = [f"{task.path}: {task.error}" for task in result.tasks if task.status == "failed"]
-    whole = TaskResult(
-        result.job, result.job, "", "ok" if result.ok else "failed", result.seconds, "\n".join(failed), warnings=result.warnings
-    )
+    status: Status = "ok" if result.ok else "failed"
+    whole = TaskResult(result.job, result.job, "", status, result.seconds, "\n".join(failed), warnings=result.warnings)
     rows = [_row(result.run_id, task, ended, conf_digest) for task in [*silent, whole]]
     lake.append("ops.runs", lake.spark.createDataFrame(rows, RUNS))
 
@@ -37,6 +36,6 @@ def record_job(lake: Lake, result: JobResult, conf_digest: str) -> None:
 def _row(run_id: str, task: TaskResult, ended: datetime, conf_digest: str) -> tuple[Any, ...]:
     began = ended - timedelta(seconds=task.seconds)
     return (
-        uuid.uuid4().hex[:16], run_id, task.job, task.task, "", "{}", task.status, began, ended, task.seconds, task.error,
-        task.warnings, {}, {}, {}, "", "", conf_digest, json.dumps(task.values, default=str),
+        uuid.uuid4().hex[:16], run_id, task.job, task.task, "", "{}", task.status, began, ended, task.seconds,
+        task.error, task.warnings, {}, {}, {}, "", "", conf_digest, json.dumps(task.values, default=str),
     )  # fmt: skip

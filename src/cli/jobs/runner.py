@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from finlake.cli.jobs.bundle import Bundle, load_bundle
 from finlake.cli.jobs.conditions import holds
 from finlake.cli.jobs.dynamic import Scope, checked_parameters, checked_values
@@ -238,7 +239,8 @@ def command_line(wheel: Mapping[str, Any]) -> list[str]:
         JobError: another package or entry point, or an argument that is not text.
     """
     if wheel.get("package_name") != PACKAGE or wheel.get("entry_point") not in ENTRY_POINTS:
-        raise JobError(f"runs {wheel.get('package_name')}:{wheel.get('entry_point')}; this machine runs only finlake:finlake-job")
+        asked = f"{wheel.get('package_name')}:{wheel.get('entry_point')}"
+        raise JobError(f"this machine runs only finlake:finlake-job, not {asked}")
     named = wheel.get("named_parameters") or {}
     parameters = [*(wheel.get("parameters") or []), *(f"--{key}={value}" for key, value in named.items())]
     for item in parameters:

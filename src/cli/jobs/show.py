@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import click
+
 from finlake.cli.jobs.result import JobResult, TaskResult
 from finlake.cli.jobs.runner import Listener
 

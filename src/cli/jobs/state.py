@@ -74,6 +74,8 @@ def reopened(run_id: str, job: str, parameters: dict[str, str], folder: Path | N
         raise JobError(f"run {run_id} was a run of {content['job']}, not of {job}")
     changed = [name for name, value in parameters.items() if content["parameters"].get(name) != value]
     if changed:
-        raise JobError(f"a repair keeps the run's parameters; {changed[0]!r} was {content['parameters'].get(changed[0])!r}")
+        raise JobError(
+            f"a repair keeps the run's parameters; {changed[0]!r} was {content['parameters'].get(changed[0])!r}"
+        )
     before = {item["path"]: TaskResult(**item) for item in content["tasks"]}
     return RunState(run_id, job, content["parameters"], folder, content["repairs"] + 1, before=before)

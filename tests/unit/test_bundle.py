@@ -1,0 +1,138 @@
+"""The bundle as it is: nothing wrong with it, and the platform's own models accept it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from databricks.bundles.jobs import Job
+from databricks.bundles.schemas import Schema
+from databricks.bundles.volumes import Volume
+
+from finlake.cli.jobs import check_bundle, load_bundle, run_job
+from finlake.config.load import plain, read_yaml
+
+ROOT = Path(__file__).parents[2]
+FILES = [ROOT / "databricks.yml", *sorted((ROOT / "resources").glob("*.yml"))]
+JOBS = ("medallion", "training", "batch_scoring", "nightly")
+BUNDLE_SCHEMA = os.environ.get("FINLAKE_BUNDLE_SCHEMA", "")
+
+
+def test_the_bundle_has_no_problems():
+    assert [str(problem) for problem in check_bundle(ROOT)] == []
+
+
+@pytest.mark.parametrize("target", ["local", "dev", "staging", "prod"])
+def test_every_job_resolves_for_every_target(target: str):
+    bundle = load_bundle(ROOT, target, {"warehouse_id": "0"})
+    for name in JOBS:
+        assert "${" not in json.dumps(bundle.resolve(bundle.job(name).data))
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_the_platforms_job_model_accepts(name: str):
+    assert Job.from_dict(load_bundle(ROOT).job(name).data).name == name
+
+
+def test_the_platforms_job_model_refuses_an_unknown_field():
+    data: dict[str, Any] = load_bundle(ROOT).job("medallion").data
+    with pytest.raises(Exception, match="retries_of_task"):
+        Job.from_dict({**data, "retries_of_task": 3})
+
+
+def test_the_platforms_models_accept_schemas_and_volumes():
+    bundle = load_bundle(ROOT)
+    assert {Schema.from_dict(bundle.resources[("schemas", key)].data).name for key in bundle.keys("schemas")} >= {
+        "bronze",
+        "ops",
+    }
+    assert {Volume.from_dict(bundle.resources[("volumes", key)].data).name for key in bundle.keys("volumes")} >= {
+        "landing"
+    }
+
+
+@pytest.mark.skipif(
+    not BUNDLE_SCHEMA, reason="FINLAKE_BUNDLE_SCHEMA does not name the output of `databricks bundle schema`"
+)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_the_clis_schema_accepts(path: Path):
+    validator = jsonschema_rs.validator_for(json.loads(Path(BUNDLE_SCHEMA).read_text("utf-8")))
+    errors = [
+        f"{list(error.instance_path)}: {error.message[:200]}"
+        for error in validator.iter_errors(plain(read_yaml(path).data))
+    ]
+    assert errors == []
+
+
+@pytest.mark.skipif(
+    not BUNDLE_SCHEMA, reason="FINLAKE_BUNDLE_SCHEMA does not name the output of `databricks bundle schema`"
+)
+def test_the_clis_schema_refuses_a_planted_key():
+    validator = jsonschema_rs.validator_for(json.loads(Path(BUNDLE_SCHEMA).read_text("utf-8")))
+    document = plain(read_yaml(ROOT / "resources" / "medallion.job.yml").data)
+    document["resources"]["jobs"]["medallion"]["tasks"][0]["timeout"] = 5
+    assert not validator.is_valid(document)
+
+
+def test_production_runs_as_a_principal_from_main_with_permissions():
+    target = load_bundle(ROOT, "prod").target_settings()
+    assert target["mode"] == "production"
+    assert target["run_as"] == {"service_principal_name": "${var.service_principal}"}
+    assert target["git"] == {"branch": "main"}
+    assert target["permissions"]
+    assert target["workspace"]["root_path"]
+
+
+def test_jobs_queue_time_out_and_mail_their_failures():
+    bundle = load_bundle(ROOT, "prod")
+    for name in JOBS:
+        job = bundle.resolve(bundle.job(name).data)
+        assert job["max_concurrent_runs"] == 1
+        assert job["queue"] == {"enabled": True}
+        assert job["timeout_seconds"] > 0
+        assert job["email_notifications"]["on_failure"] == ["data-team@example.com"]
+        assert job["health"]["rules"]
+
+
+def test_only_training_needs_a_cluster():
+    bundle = load_bundle(ROOT)
+    clusters = {
+        name: [item["job_cluster_key"] for item in bundle.job(name).data.get("job_clusters", [])] for name in JOBS
+    }
+    assert clusters == {"medallion": [], "training": ["ml"], "batch_scoring": [], "nightly": []}
+
+
+def test_a_new_use_case_file_is_scheduled_without_touching_resources(tmp_path: Path):
+    """The loop's inputs come from the step, which reads the folder; here it is asked through the real step."""
+    from finlake.config import Config, Target
+    from finlake.pipelines.use_cases import use_cases
+
+    conf = shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    names = sorted(path.stem for path in (conf / "use_cases").glob("*.yml"))
+    config = Config(conf, Target(target="local"))
+    scored: list[str] = []
+
+    def execute(argv: list[str]) -> dict[str, Any]:
+        if argv[0] == "use-cases":
+            config.use_cases = {path.stem: object() for path in (conf / "use_cases").glob("*.yml")}
+            return use_cases(_Step(config), argv[argv.index("--only") + 1])
+        if argv[0] == "score":
+            scored.append(argv[argv.index("--use-case") + 1])
+        return {}
+
+    (conf / "use_cases" / "a_third_one.yml").write_text("use_case: a_third_one\n")
+    result = run_job("nightly", bundle_root=ROOT, execute=execute, variables={"conf": str(conf)})
+    assert result.ok
+    assert scored == sorted([*names, "a_third_one"])
+
+
+class _Step:
+    """Only what the step `use-cases` looks at."""
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
