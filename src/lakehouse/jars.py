@@ -16,7 +16,7 @@ import sys
 import tempfile
 import urllib.parse
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -218,7 +218,7 @@ def _run(java: str, options: list[str], command: list[str], env: dict[str, str])
     return done.stdout + done.stderr if failed else None
 
 
-def _proxy_options(environment: os._Environ[str] | dict[str, str]) -> list[str]:
+def _proxy_options(environment: Mapping[str, str]) -> list[str]:
     """Java does not read the proxy variables that pip and curl read."""
     options = []
     for scheme in ("http", "https"):
@@ -233,7 +233,7 @@ def _proxy_options(environment: os._Environ[str] | dict[str, str]) -> list[str]:
     return options
 
 
-def _no_proxy(environment: os._Environ[str] | dict[str, str]) -> str:
+def _no_proxy(environment: Mapping[str, str]) -> str:
     return environment.get("no_proxy") or environment.get("NO_PROXY") or ""
 
 

