@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -49,10 +50,15 @@ def count_quarantined(quarantine: DataFrame) -> DataFrame:
 
 
 def accounts(received: dict[str, int], *counts: DataFrame) -> list[Account]:
-    """One account for each batch of `received`; `counts` are frames of `batch` and counts."""
-    found: dict[str, dict[str, int]] = {batch: {} for batch in received}
-    for frame in counts:
-        for row in frame.collect():
-            if row["batch"] in found:
-                found[row["batch"]].update({name: value for name, value in row.asDict().items() if name != "batch"})
-    return [Account(batch, received[batch], **found[batch]) for batch in sorted(received)]
+    """One account for each batch of `received`; `counts` are frames of `batch` and counts, read in one query."""
+    names = ("silver", "superseded", "duplicate", "quarantined")
+    parts = [
+        frame.select("batch", *[(F.col(n) if n in frame.columns else F.lit(0)).cast("bigint").alias(n) for n in names])
+        for frame in counts
+    ]
+    together = reduce(DataFrame.unionByName, parts).groupBy("batch").agg(*[F.sum(name).alias(name) for name in names])
+    found = {row["batch"]: row for row in together.collect()}
+    return [
+        Account(batch, rows, *[found[batch][name] for name in names] if batch in found else ())
+        for batch, rows in sorted(received.items())
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -219,11 +220,21 @@ class Lake:
             self.spark.sql(f"DELETE FROM {self.names.full(name)} WHERE {condition}")
             self._wrote(name)
 
+    def drop(self, name: str) -> None:
+        """Removes a table and its files, if there is one. Only for work in progress: tables keep their history."""
+        if self.exists(name):
+            self.spark.sql(f"DROP TABLE {self.names.full(name)}")
+            self._registered.discard(name)
+            if self.root is not None:
+                shutil.rmtree(self._log(name).parent, ignore_errors=True)
+
     def view(self, name: str, sql: str, *, about: str = "") -> None:
         """Creates or replaces a view, and remembers it for processes with a catalog of their own."""
         for read in tables_in(sql):
             self._see(read)
         self._define(name, sql, about)
+        if self.views().get(name) == (sql, about):
+            return
         row = self.spark.createDataFrame(
             [(name, sql, about)], "name string, sql string, about string"
         )

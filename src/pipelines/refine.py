@@ -24,13 +24,18 @@ from finlake.pipelines.step import Step, Values
 
 @dataclass
 class Work:
-    """One source in one run: which batches are new, and what became of them."""
+    """One source in one run: which batches are new, and what became of them.
+
+    `retried` counts rows of older batches that deserve another look; `waited` is whether quarantine already holds rows
+    of the new batches (the run was interrupted, or they were held).
+    """
 
     step: Step
     source: Source
     contract: str
     pending: list[str]
     retried: int = 0
+    waited: bool = False
     references: list[Reference] = field(default_factory=list)
     counts: dict[str, BatchCounts] = field(default_factory=dict)
     held: dict[str, str] = field(default_factory=dict)
@@ -83,19 +88,22 @@ def _plan(step: Step, source: Source) -> Work:
                 f"{source.source}: “{reference.rule}” is not checked, because there is no silver.{reference.source} yet"
             )
     if step.lake.exists(work.table("quarantine")):
-        work.retried = _retried(work).count()
+        mine = F.col("_batch").isin(work.pending)
+        again = waiting(contract, [reference.rule for reference in work.references]) & ~mine
+        found = work.read("quarantine").agg(F.count_if(again).alias("again"), F.count_if(mine).alias("mine")).first()
+        work.retried, work.waited = (int(found["again"]), found["mine"] > 0) if found else (0, False)
     return work
 
 
 def _retried(work: Work) -> DataFrame:
-    open_rows = work.read("quarantine").where(waiting(work.contract, [r.rule for r in work.references]))
-    return open_rows.where(~F.col("_batch").isin(work.pending)).select("_row_id")
+    again = waiting(work.contract, [reference.rule for reference in work.references])
+    return work.read("quarantine").where(again & ~F.col("_batch").isin(work.pending)).select("_row_id")
 
 
 def _refine_source(work: Work) -> int:
-    step, source, lake = work.step, work.source, work.step.lake
+    source, lake = work.source, work.step.lake
     records.check_layout(work)
-    judged = _judge(work)
+    judged = _staged(work, _judge(work))
     fresh = judged.frame.where(F.col("_batch").isin(work.pending))
     if work.pending:
         work.counts = tally(fresh, judged.checks)
@@ -103,28 +111,39 @@ def _refine_source(work: Work) -> int:
         ask_tables(fresh, source, work.counts)
     work.held = {batch: "; ".join(why) for batch, counts in work.counts.items() if (why := why_held(counts, source))}
     frame = with_held(judged.frame, work.held)
-    broken = frame.where(~is_good())
     if work.retried or work.held or any(counts.broken for counts in work.counts.values()):
-        _quarantine(work, broken)
+        _quarantine(work, frame.where(~is_good()))
     good = with_clocks(frame.where(is_good()), source)
-    timed = timeline(good, source, _touched(work, good))
-    conflicts = _note_doubles(work, timed)
-    if conflicts is not None:
-        same = frame.join(conflicts, "_row_id", "left_semi")
-        _quarantine(work, conflicting(same, source))
-    lake.merge(
-        work.table("silver"), silver_rows(timed, source), on=["_row_id", "_part"], update=["known_to"],
-        about=source.about, comments=silver_comments(source), cluster_by=source.key[:4],
-    )  # fmt: skip
+    held_before = _touched(work, good)
+    timed = timeline(good, source, held_before)
+    _note_doubles(work, timed, frame)
+    if held_before is None:
+        notes = {"about": source.about, "comments": silver_comments(source), "cluster_by": source.key[:4]}
+        lake.append(work.table("silver"), silver_rows(timed, source), **notes)
+    else:
+        lake.merge(work.table("silver"), silver_rows(timed, source), on=["_row_id", "_part"], update=["known_to"])
     lake.view(
         f"silver.{work.name}_current",
         f"SELECT * FROM silver.{work.name} WHERE known_to IS NULL",
         about=f"The latest version of each row. {source.about}",
     )
-    _release(work)
+    if work.retried or work.waited:
+        _release(work)
     records.write_quality(work)
     records.report(work)
-    return records.write_batches(work)
+    rows = records.write_batches(work)
+    lake.drop(_staging(work))
+    return rows
+
+
+def _staging(work: Work) -> str:
+    return f"ops.refining_{work.name}"
+
+
+def _staged(work: Work, judged: Judged) -> Judged:
+    """The judged rows as a table of this run: they are read several times, and judging is the dear part."""
+    work.step.lake.overwrite(_staging(work), judged.frame, about="Work of refine in progress.")
+    return Judged(work.step.lake.read(_staging(work)), judged.checks)
 
 
 def _judge(work: Work) -> Judged:
@@ -146,27 +165,39 @@ def _touched(work: Work, good: DataFrame) -> DataFrame | None:
 
 def _quarantine(work: Work, broken: DataFrame) -> None:
     rows = quarantine_rows(broken, work.source, work.contract, work.step.now)
+    lake, table = work.step.lake, work.table("quarantine")
     about = f"Rows of {work.name} that may not enter silver, personal values masked, with the reasons."
-    update = [*work.source.columns, *UPDATED]
-    work.step.lake.merge(work.table("quarantine"), rows, on=["_row_id"], update=update, about=about)
+    if work.retried or work.waited:
+        lake.merge(table, rows, on=["_row_id"], update=[*work.source.columns, *UPDATED], about=about)
+    else:
+        lake.append(table, rows, about=about)
 
 
-def _note_doubles(work: Work, timed: DataFrame) -> DataFrame | None:
-    """Notes duplicates and conflicts; the rows in conflict, if there are any."""
+def _note_doubles(work: Work, timed: DataFrame, frame: DataFrame) -> None:
+    """Notes rows that came again, and sends those that contradict an earlier row to quarantine."""
     lake = work.step.lake
-    doubles = timed.where(F.col("_class").isin(DUPLICATE, CONFLICT)).select(
+    lake.create(
+        "ops.duplicates", lake.spark.createDataFrame([], DUPLICATES), about="Rows that came again, and of which row."
+    )
+    doubles = timed.where(F.col("_class").isin(DUPLICATE, CONFLICT))
+    found = doubles.agg(
+        F.count(F.lit(1)).alias("all"), F.count_if(F.col("_class") == CONFLICT).alias("conflicts")
+    ).first()
+    if found is None or not found["all"]:
+        return
+    noted = doubles.select(
         F.lit(work.name).alias("source"),
         F.col("_batch").alias("batch"),
         "_row_id",
         F.col("_first").alias("of_row_id"),
         (F.col("_class") == DUPLICATE).alias("same_values"),
     )
-    lake.create(
-        "ops.duplicates", lake.spark.createDataFrame([], DUPLICATES), about="Rows that came again, and of which row."
+    lake.merge(
+        "ops.duplicates", noted, on=["source", "_row_id"], update=["of_row_id", "same_values"] if work.retried else []
     )
-    lake.merge("ops.duplicates", doubles, on=["source", "_row_id"], update=["of_row_id", "same_values"])
-    conflicts = lake.read("ops.duplicates").where((F.col("source") == work.name) & ~F.col("same_values"))
-    return None if conflicts.isEmpty() else timed.where(F.col("_class") == CONFLICT).select("_row_id")
+    if found["conflicts"]:
+        conflicts = doubles.where(F.col("_class") == CONFLICT).select("_row_id")
+        _quarantine(work, conflicting(frame.join(conflicts, "_row_id", "left_semi"), work.source))
 
 
 def _release(work: Work) -> None:

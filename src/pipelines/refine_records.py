@@ -79,7 +79,12 @@ def write_quality(work: Work) -> None:
             "run_id",
         ]
         frame = step.lake.spark.createDataFrame(rows, QUALITY)
-        step.lake.merge("ops.quality", frame, on=["source", "batch", "rule", "expectation"], update=update)
+        step.lake.create("ops.quality", frame, about="What every rule found in every batch.")
+        same = (F.col("source") == work.name) & F.col("batch").isin(list(work.counts))
+        if step.lake.read("ops.quality").where(same).isEmpty():
+            step.lake.append("ops.quality", frame)
+        else:
+            step.lake.merge("ops.quality", frame, on=["source", "batch", "rule", "expectation"], update=update)
 
 
 def write_batches(work: Work) -> int:
@@ -115,8 +120,11 @@ def write_batches(work: Work) -> int:
                 step.run_id if new else old["run_id"],
             )
         )  # fmt: skip
-    update = [field.split()[0] for field in BATCHES.split(", ")][2:]
-    lake.merge("ops.batches", lake.spark.createDataFrame(rows, BATCHES), on=["source", "batch"], update=update)
+    frame, update = lake.spark.createDataFrame(rows, BATCHES), [field.split()[0] for field in BATCHES.split(", ")][2:]
+    if before:
+        lake.merge("ops.batches", frame, on=["source", "batch"], update=update)
+    else:
+        lake.append("ops.batches", frame, about="Where the rows of every batch are.")
     wrong = [str(account) for account in found if not account.adds_up]
     if wrong:
         raise ContractError(f"{work.name} does not add up: " + "; ".join(wrong))
