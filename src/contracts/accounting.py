@@ -25,10 +25,8 @@ class Account:
         return self.received == self.silver + self.superseded + self.duplicate + self.quarantined
 
     def __str__(self) -> str:
-        return (
-            f"batch {self.batch}: {self.received:,} received, but {self.silver:,} in silver + {self.superseded:,} superseded + "
-            f"{self.duplicate:,} duplicates + {self.quarantined:,} in quarantine"
-        )
+        places = f"{self.silver:,} in silver + {self.superseded:,} superseded + {self.duplicate:,} duplicates"
+        return f"batch {self.batch}: {self.received:,} received, but {places} + {self.quarantined:,} in quarantine"
 
 
 def count_silver(silver: DataFrame) -> DataFrame:

@@ -102,6 +102,24 @@ def _values(rule: Expectation, source: Source) -> Found:
     for key in _ON_TEXT:
         if key in given and kind and kind != "text":
             yield f"{rule.name}: {given['column']} is {kind}, and {key} is asked of texts only", (rule.name, key)
+    yield from _patterns(rule)
+    yield from _sums_and_nulls(rule)
+    if rule.name == "expect_not_in_future" and kind not in _TIMES:
+        yield f"{rule.name}: {given['column']} is {kind}, not a date or timestamp", (rule.name, "column")
+
+
+def _sums_and_nulls(rule: Expectation) -> Found:
+    given = rule.arguments
+    if "sum_total" in given and not _is_number(given["sum_total"]):
+        yield f"{rule.name}: sum_total must be a number, got {given['sum_total']!r}", (rule.name, "sum_total")
+    for key, words in _IGNORE.items():
+        if key in given and given.get("ignore_row_if", words[0]) not in words:
+            near = suggestion(str(given["ignore_row_if"]), words)
+            yield f"{rule.name}: unknown ignore_row_if {given['ignore_row_if']!r}{near}", (rule.name, "ignore_row_if")
+
+
+def _patterns(rule: Expectation) -> Found:
+    given = rule.arguments
     for regex in [given["regex"]] if "regex" in given else given.get("regex_list", []):
         yield from _regex(rule, regex)
     if "strftime_format" in given:
@@ -109,14 +127,6 @@ def _values(rule: Expectation, source: Source) -> Found:
             spark_pattern(str(given["strftime_format"]))
         except ContractError as error:
             yield f"{rule.name}: {error}", (rule.name, "strftime_format")
-    if "sum_total" in given and not _is_number(given["sum_total"]):
-        yield f"{rule.name}: sum_total must be a number, got {given['sum_total']!r}", (rule.name, "sum_total")
-    for key, words in _IGNORE.items():
-        if key in given and given.get("ignore_row_if", words[0]) not in words:
-            near = suggestion(str(given["ignore_row_if"]), words)
-            yield f"{rule.name}: unknown ignore_row_if {given['ignore_row_if']!r}{near}", (rule.name, "ignore_row_if")
-    if rule.name == "expect_not_in_future" and kind not in _TIMES:
-        yield f"{rule.name}: {given['column']} is {kind}, not a date or timestamp", (rule.name, "column")
 
 
 def _set(rule: Expectation, kind: str) -> Found:
@@ -139,7 +149,7 @@ def _bounds(rule: Expectation, kind: str) -> Found:
     if low is None and high is None:
         yield f"{rule.name} needs min_value or max_value", (rule.name,)
         return
-    counts = rule.name in ROW_ARGUMENTS and "length" in rule.name or "count" in rule.name or "proportion" in rule.name
+    counts = any(word in rule.name for word in ("length", "count", "proportion"))
     as_kind = "number" if counts or any(word in rule.name for word in ("mean", "median", "stdev", "sum_")) else kind
     if "length" in rule.name and kind != "text":
         yield (

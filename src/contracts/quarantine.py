@@ -18,7 +18,8 @@ def quarantine_rows(judged: DataFrame, source: Source, contract: str, now: datet
     """Quarantine's form of judged rows: received values masked, reasons, rules and the contract that judged them."""
     return judged.select(
         *masked_raw(source), "_reasons", "_rules", "_row_id", "_batch", "_file", "_row",
-        F.lit(contract).alias("_contract"), F.lit(now).alias("_quarantined_at"), F.lit(None).cast("timestamp").alias("_released_at"),
+        F.lit(contract).alias("_contract"), F.lit(now).alias("_quarantined_at"),
+        F.lit(None).cast("timestamp").alias("_released_at"),
     )  # fmt: skip
 
 

@@ -55,7 +55,7 @@ TABLE_EXPECTATIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 # Expectations of the library that a contract may not use, and what to write instead.
 REFUSED: dict[str, str] = {
-    "expect_column_quantile_values_to_be_between": "its result cannot be stored; use expect_column_median_to_be_between",
+    "expect_column_quantile_values_to_be_between": "the library cannot store it; use a median or a mean",
     "unexpected_rows_expectation": 'write expect_row_condition: {condition: "…"}, which good rows fulfil',
     "expect_query_results_to_match_comparison": "write the comparison as a mart",
     "expect_table_row_count_to_equal_other_table": "write the comparison as a mart",
@@ -77,5 +77,4 @@ REFUSED: dict[str, str] = {
     "expect_column_values_to_not_be_outliers": "use expect_column_value_z_scores_to_be_less_than",
     "expect_column_kl_divergence_to_be_less_than": "drift is measured by finlake's monitoring",
     "expect_multicolumn_values_to_be_equal": "use expect_row_condition",
-    "expect_multicolumn_values_to_be_unique": "use expect_select_column_values_to_be_unique_within_record",
 }

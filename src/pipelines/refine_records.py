@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from finlake.contracts.accounting import accounts, count_duplicates, count_quarantined, count_silver
+from finlake.contracts.checks import Outcome
 from finlake.contracts.contract import silver_type
 from finlake.errors import ContractError
 from finlake.lakehouse.ops import BATCHES, QUALITY
@@ -57,34 +58,31 @@ def write_quality(work: Work) -> None:
     """One row for each rule and new batch."""
     step = work.step
     rows = [
-        (
-            work.name, batch, outcome.check.rule, outcome.check.expectation, list(outcome.check.columns), outcome.check.severity,
-            outcome.checked, outcome.failed, outcome.check.mostly, outcome.passed, outcome.observed, work.contract, step.now,
-            step.run_id,
-        )
+        (work.name, batch, *_found(outcome), work.contract, step.now, step.run_id)
         for batch, counts in work.counts.items()
         for outcome in counts.outcomes
-    ]  # fmt: skip
+    ]
     if rows:
-        update = [
-            "columns",
-            "severity",
-            "checked",
-            "failed",
-            "mostly",
-            "passed",
-            "observed",
-            "contract",
-            "measured_at",
-            "run_id",
-        ]
+        keys = ["source", "batch", "rule", "expectation"]
         frame = step.lake.spark.createDataFrame(rows, QUALITY)
         step.lake.create("ops.quality", frame, about="What every rule found in every batch.")
         same = (F.col("source") == work.name) & F.col("batch").isin(list(work.counts))
         if step.lake.read("ops.quality").where(same).isEmpty():
             step.lake.append("ops.quality", frame)
         else:
-            step.lake.merge("ops.quality", frame, on=["source", "batch", "rule", "expectation"], update=update)
+            step.lake.merge("ops.quality", frame, on=keys, update=_others(QUALITY, keys))
+
+
+def _found(outcome: Outcome) -> tuple[object, ...]:
+    check = outcome.check
+    return (
+        check.rule, check.expectation, list(check.columns), check.severity,
+        outcome.checked, outcome.failed, check.mostly, outcome.passed, outcome.observed,
+    )  # fmt: skip
+
+
+def _others(schema: str, keys: list[str]) -> list[str]:
+    return [name for name in (field.split()[0] for field in schema.split(", ")) if name not in keys]
 
 
 def write_batches(work: Work) -> int:
@@ -120,9 +118,9 @@ def write_batches(work: Work) -> int:
                 step.run_id if new else old["run_id"],
             )
         )  # fmt: skip
-    frame, update = lake.spark.createDataFrame(rows, BATCHES), [field.split()[0] for field in BATCHES.split(", ")][2:]
+    frame, keys = lake.spark.createDataFrame(rows, BATCHES), ["source", "batch"]
     if before:
-        lake.merge("ops.batches", frame, on=["source", "batch"], update=update)
+        lake.merge("ops.batches", frame, on=keys, update=_others(BATCHES, keys))
     else:
         lake.append("ops.batches", frame, about="Where the rows of every batch are.")
     wrong = [str(account) for account in found if not account.adds_up]
