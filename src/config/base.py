@@ -88,7 +88,7 @@ FixedLength = Annotated[Duration, BeforeValidator(_fixed)]
 
 
 class Clock(Model):
-    """A column, or a column plus a delay. Written `sent_at` or `{happened_at plus: 1 day}`."""
+    """A column, or a column plus a delay. Written `arrived_at` or `{happened_at plus: 1 day}`."""
 
     column: str
     plus: Length | None = None

@@ -25,7 +25,7 @@ class Match:
 
 
 def normalise(header: str) -> str:
-    """`\\ufeffPayment-ID ` and `payment id` are both `payment_id`."""
+    """`\\ufeffOrder-ID ` and `order id` are both `order_id`."""
     plain = unicodedata.normalize("NFKC", header.replace("\ufeff", "")).casefold()
     return re.sub(r"[\W_]+", "_", plain).strip("_")
 

@@ -73,7 +73,7 @@ def word_lists() -> dict[str, frozenset[str]]:
 
 
 def parts(name: str) -> set[str]:
-    """`due_on` -> {due, on, due_on}."""
+    """`fell_on` -> {fell, on, fell_on}."""
     return {*name.split("_"), name}
 
 
@@ -84,7 +84,7 @@ def hinted(name: str, kind: str) -> bool:
 
 
 def snake(header: str) -> str:
-    """A header as a name: `TX Amount` -> `tx_amount`, `Größe` -> `groesse`, `customerID` -> `customer_id`."""
+    """A header as a name: `TX Amount` -> `tx_amount`, `Größe` -> `groesse`, `clientID` -> `client_id`."""
     for letter, plain in (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("Ä", "Ae"), ("Ö", "Oe"), ("Ü", "Ue"), ("ß", "ss")):
         header = header.replace(letter, plain)
     text = unicodedata.normalize("NFKD", header).encode("ascii", "ignore").decode()
@@ -244,7 +244,7 @@ def _private(guess: Guess) -> None:
     if cards >= 0.9 * len(sample) and (filled >= 5 or guess.hints("identifier")):
         guess.pii, guess.why = "pan", f"{cards / len(sample):.0%} are valid card numbers; replaced by a token before anything is stored"
         if not {"card"} & guess.words or "number" in guess.words or "no" in guess.words:
-            guess.name = "card_id"
+            guess.name = "card_token"
     elif share(_EMAIL) > 0.8:
         guess.pii, guess.why = "email", "e-mail addresses"
     elif share(_SSN) > 0.8 or guess.hints("national_id"):
