@@ -22,7 +22,8 @@ HOSTS = re.compile(r"py" r"pi\.org|python" r"hosted|repo1\.ma" r"ven|maven\.or" 
 MACHINES = re.compile(r"(?<![\w.$/])/(wo" r"rk|ro" r"ot|ho" r"me/\w+|Users/\w+)/|\.\./sha" r"red")
 NOT_PORTABLE = re.compile(r"\bsparkContext\b|\.rdd\b(?!\.)|\._jsc\b|\._jvm\b|\.cache\(\)|\.persist\(|\bDeltaTable\b")
 OWN = {"event_ts", "known_from", "known_to"}  # finlake's columns; a customer's table may have them too
-DODGES = re.compile(r"pytest\.(mark\.)?(sk" r"ip|xf" r"ail)|unittest\.mo" r"ck|import mo" r"ck")
+SKIPS = re.compile(r"mark\.skip" r"if\((.*?)\n?\)", re.DOTALL)
+DODGES = re.compile(r"pytest\.(mark\.)?(sk" r"ip\b|xf" r"ail)|unittest\.mo" r"ck|import mo" r"ck")
 
 
 @cache
@@ -73,8 +74,10 @@ def test_nothing_is_left_for_later() -> None:
     assert lines_with(PLANS, python()) == []
 
 
-def test_no_test_is_skipped_and_nothing_is_replaced_by_a_double() -> None:
+def test_nothing_is_replaced_by_a_double_and_tests_are_skipped_only_for_data_a_machine_must_name() -> None:
     assert lines_with(DODGES, python("tests")) == []
+    reasons = [skip for path in python("tests") for skip in SKIPS.findall(text_of(path))]
+    assert [reason for reason in reasons if "FINLAKE_" not in reason] == []
 
 
 def test_no_file_names_a_registry_or_somebodys_machine() -> None:
@@ -134,7 +137,7 @@ def test_no_code_knows_a_use_case_or_a_column_of_one() -> None:
         (MACHINES, "data = ../sha" + "red/data"),
         (NOT_PORTABLE, "frame = frame.cache()"),
         (NOT_PORTABLE, "spark.sparkContext.parallelize([1])"),
-        (DODGES, "@pytest.mark.sk" + "ipif(True, reason='')"),
+        (DODGES, "@pytest.mark.sk" + "ip(reason='slow')"),
     ],
 )
 def test_the_rules_find_what_they_look_for(pattern: re.Pattern[str], line: str) -> None:
