@@ -1,0 +1,1 @@
+"""Feature definitions: what they mean, their batch execution, training sets, and the leakage auditor."""

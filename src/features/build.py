@@ -1,0 +1,190 @@
+"""Features of decisions, from the versions of the sources: the batch execution of the definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from finlake.config import Config, UseCase
+from finlake.features.columns import compile_expr
+from finlake.features.decisions import key_text, lasting, without_columns
+from finlake.features.definitions import Definition, definition_digest, kinds, parse_derived, select
+from finlake.features.expressions import Expr, Scope, parse
+from finlake.features.labels import match_columns, positive_periods, split_by_label
+from finlake.features.plan import Windowed, make_plan
+from finlake.features.repair import repair
+from finlake.features.rows import Resolve, RowSet, resolver, value_column, version_rows
+from finlake.features.windows import fast_path
+
+META = ("decision_key", "event_ts", "decision_ts", "known_from")
+
+
+def build_features(
+    decisions: DataFrame, versions: Mapping[str, DataFrame], use_case: UseCase, config: Config
+) -> DataFrame:
+    """The feature table of a use case: one row for each decision, whatever its windows hold.
+
+    Args:
+        decisions: of `decisions.decisions`.
+        versions: silver versions of every source in `sources_read`.
+        use_case: names the features.
+        config: their definitions and the contracts.
+
+    Returns:
+        decision_key, event_ts, decision_ts, the columns in `carried`, one DOUBLE column for each feature (null is
+        unknown, also where the entity is unknown) and `_definition`.
+
+    Raises:
+        ConfigError: a definition that cannot be computed.
+    """
+    scored = config.source(use_case.score.each)
+    selection = select(use_case, config)
+    plan = make_plan(selection, use_case, config)
+    own = [name for name in decisions.columns if name not in META]
+    base = decisions.select(*META, F.struct(*(f"`{name}`" for name in own)).alias("this"))
+    frame = base
+    for row_set in plan.row_sets.values():
+        parts = _components(base, versions, row_set, use_case, config)
+        frame = frame.join(parts.withColumnRenamed("_id", "decision_key"), "decision_key", "left")
+    this = resolver(frame, use_case.zone, "this")
+    frame = frame.select(
+        *META, "this", *(_assemble(w, this, use_case).alias(f"f_{name}") for name, w in plan.features.items())
+    )
+    for definition in selection.definitions.values():
+        if definition.derived:
+            made = _derive(definition, parse_derived(definition, selection.definitions, scored), frame, use_case)
+            frame = frame.withColumn(f"f_{definition.name}", made)
+    plain = {name: F.col("this")[column].cast("double") for name, column in selection.own.items()}
+    return frame.select(
+        "decision_key", *(F.col("this")[name].alias(name) for name in carried(use_case, config)), "event_ts", "decision_ts",
+        *(finite(plain[n] if n in plain else F.col(f"f_{n}")).alias(n) for n in selection.outputs),
+        F.lit(definition_digest(use_case, config.groups)).alias("_definition"),
+    )  # fmt: skip
+
+
+def carried(use_case: UseCase, config: Config) -> list[str]:
+    """Columns of the scored row that stay beside the features: entities, value, rule, whom to alert, label match."""
+    scored = config.source(use_case.score.each)
+    named = [d.entity for d in select(use_case, config).definitions.values()]
+    named += [use_case.policy.one_alert_per or "", use_case.label.from_.match or ""]
+    named += sorted(rule(use_case, config).names("this"))
+    named.append((use_case.policy.value or "").removeprefix("this."))
+    return [name for name in dict.fromkeys(named) if name in scored.silver_columns and name not in scored.later_columns]
+
+
+def rule(use_case: UseCase, config: Config) -> Expr:
+    """The rule people use today, over features and `this.` columns.
+
+    Raises:
+        ConfigError: it is not such an expression.
+    """
+    names = dict.fromkeys(select(use_case, config).outputs, "number")
+    scored = config.source(use_case.score.each)
+    return parse(use_case.baseline_rule, Scope(names, kinds(scored), (), "feature of this use case"))
+
+
+def sources_read(use_case: UseCase, config: Config) -> list[str]:
+    """Sources whose silver versions `build_features` needs."""
+    names = {use_case.score.each: None}
+    for row_set in make_plan(select(use_case, config), use_case, config).row_sets.values():
+        names[row_set.source.source] = None
+        names |= dict.fromkeys(config.use_case(label).label.from_.source for label in row_set.labels)
+    return list(names)
+
+
+def _components(
+    base: DataFrame, versions: Mapping[str, DataFrame], row_set: RowSet, use_case: UseCase, config: Config
+) -> DataFrame:
+    """`_id` and the components of one row set, for decisions whose entity is known."""
+    same = row_set.source.source == use_case.score.each
+    asked = base.select(
+        F.col("decision_key").alias("_id"),
+        F.col("this")[row_set.entity].cast("string").alias("_entity"),
+        F.unix_micros("event_ts").alias("_at"),
+        F.unix_micros("decision_ts").alias("_moment"),
+        F.unix_micros("known_from").alias("_first"),
+    ).filter(F.col("_entity").isNotNull())
+    rows = _rows(versions, row_set, config, same)
+    own_early = same and (row_set.clock == "known" or use_case.score.as_of == "happened_at")
+    return repair(fast_path(rows, asked, row_set, own_early), rows, row_set)
+
+
+def _rows(versions: Mapping[str, DataFrame], row_set: RowSet, config: Config, same: bool) -> DataFrame:
+    source = row_set.source
+    used = row_set.columns()
+    matches = {label: match_columns(config.use_case(label), source) for label in row_set.labels}
+    used |= {name for names in matches.values() for name in names}
+    frame = lasting(versions[source.source])
+    if row_set.clock == "event" and source.later_columns - used:
+        frame = without_columns(frame, source, sorted(used))
+    frame = version_rows(frame)
+    for label, columns in matches.items():
+        other = config.use_case(label)
+        label_source = config.source(other.label.from_.source)
+        periods = positive_periods(versions[label_source.source], other, label_source, source)
+        frame = split_by_label(frame, key_text(columns), periods, f"_label_{label}")
+    labels = {label: F.col(f"_label_{label}") for label in row_set.labels}
+    at = F.unix_micros("event_ts") if row_set.clock == "event" else F.col("_from")
+    values = [
+        value_column(value, resolver(frame, value.zone, labels=labels)).alias(name)
+        for value, name in row_set.values().items()
+    ]
+    rows = frame.select(
+        F.col(f"`{row_set.entity}`").cast("string").alias("_entity"), at.alias("_at"), "_from", "_until",
+        (key_text(source.key) if same else F.lit(None).cast("string")).alias("_key"), *values,
+    )  # fmt: skip
+    return rows.filter(F.col("_entity").isNotNull() & F.col("_at").isNotNull())
+
+
+def _assemble(windowed: Windowed, this: Resolve, use_case: UseCase) -> Column:
+    """A window feature from its components, and from the decision's own row if that counts."""
+    definition = windowed.definition
+    kind = definition.feature.kind
+    parts = {part: F.col(name) for part, name in windowed.parts.items()}
+    if definition.feature.including_this:
+        known = F.col("this")[definition.entity].isNotNull()
+        parts = {p: F.when(known, _with_own(p, kind, c, windowed, this)) for p, c in parts.items()}
+    if kind == "time_since":
+        since = (F.unix_micros("event_ts") - parts["last"]).cast("double") / windowed.divide
+        return since if windowed.empty is None else F.coalesce(since, F.lit(windowed.empty))
+    count = parts["count"].cast("double")
+    if kind == "count":
+        made = count
+    elif kind in ("mean", "share"):
+        made = parts["sum"].cast("double") / F.nullif(count * windowed.divide, F.lit(0.0))
+    else:
+        made = parts["sum"].cast("double") / windowed.divide
+    return F.when(count == 0, F.lit(windowed.empty).cast("double")).otherwise(made)
+
+
+def _with_own(part: str, kind: str, others: Column, windowed: Windowed, this: Resolve) -> Column:
+    definition = windowed.definition
+
+    def own_row(expr: Expr) -> Column:
+        return this(Expr("this", expr.kind, value=expr.value))
+
+    own = value_column(windowed.values[part], own_row)
+    if part == "count" or kind == "share":
+        return others + own.isNotNull().cast("bigint")
+    if kind in ("min", "max"):
+        return {"min": F.least, "max": F.greatest}[definition.feature.kind](others, own)
+    return F.coalesce(others + own, others, own)
+
+
+def _derive(definition: Definition, trees: list[Expr], frame: DataFrame, use_case: UseCase) -> Column:
+    zone = definition.zone(use_case)
+    this = resolver(frame, zone, "this")
+
+    def resolve(expr: Expr) -> Column:
+        return this(expr) if expr.op == "this" else F.col(f"f_{expr.value}")
+
+    made = [compile_expr(tree, resolve, zone).cast("double") for tree in trees]
+    return finite(reduce(F.try_divide, made))
+
+
+def finite(column: Column) -> Column:
+    """NaN and infinities are unknown."""
+    return F.when(F.abs(column) < float("inf"), column)

@@ -1,0 +1,92 @@
+"""Labels by the report's own clock: as a feature of earlier rows, and as what a model learns."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from finlake.config import Source, UseCase
+from finlake.features.columns import compile_expr
+from finlake.features.decisions import NEVER, key_text, lasting
+from finlake.features.definitions import kinds
+from finlake.features.expressions import Scope, parse
+from finlake.features.rows import resolver
+
+
+def positive_periods(versions: DataFrame, use_case: UseCase, source: Source, scored: Source) -> DataFrame:
+    """When each scored row was known as positive: label_key, known_from, known_to (null: still).
+
+    Args:
+        versions: silver versions of the label source.
+        use_case: whose label it is.
+        source: the contract of the label source.
+        scored: the contract of the scored source.
+    """
+    condition = parse(use_case.label.positive, Scope(kinds(source), about=f"column of {source.source}"), "boolean")
+    positive = compile_expr(condition, resolver(versions, use_case.zone), use_case.zone)
+    key = key_text(match_columns(use_case, scored))
+    return lasting(versions).filter(positive).select(key.alias("label_key"), "known_from", "known_to")
+
+
+def match_columns(use_case: UseCase, scored: Source) -> list[str]:
+    """Columns by which label rows find scored rows."""
+    return [use_case.label.from_.match] if use_case.label.from_.match else scored.key
+
+
+def split_by_label(rows: DataFrame, key: Column, periods: DataFrame, name: str) -> DataFrame:
+    """Row versions cut where their label changed: `_from` and `_until` (microseconds) narrow, column `name` is 1 or 0.
+
+    A row without a visible positive report is not positive.
+    """
+    edges = F.struct(F.unix_micros("known_from").alias("a"), _until(F.col("known_to")).alias("b"))
+    known = periods.groupBy("label_key").agg(F.collect_list(edges).alias("_periods"))
+    joined = rows.withColumn("label_key", key).join(known, "label_key", "left")
+    begin, end = F.col("_from"), F.col("_until")
+    inside = F.filter(
+        F.flatten(F.transform("_periods", lambda p: F.array(p["a"], p["b"]))), lambda at: (at > begin) & (at < end)
+    )
+    starts = F.array_sort(F.array_distinct(F.concat(F.array(begin), inside)))
+    pieces = F.transform(
+        starts,
+        lambda at, place: F.struct(
+            at.alias("a"),
+            F.coalesce(F.get(starts, place + 1), end).alias("b"),
+            F.exists("_periods", lambda p: (p["a"] <= at) & (at < p["b"])).cast("bigint").alias("hit"),
+        ),
+    )
+    whole = F.array(F.struct(begin.alias("a"), end.alias("b"), F.lit(0).cast("bigint").alias("hit")))
+    piece = F.explode(F.when(F.col("_periods").isNull(), whole).otherwise(pieces)).alias("_piece")
+    kept = [f"`{c}`" for c in rows.columns if c not in ("_from", "_until")]
+    cut = joined.select(*kept, piece)
+    return cut.select(
+        *kept, F.col("_piece.a").alias("_from"), F.col("_piece.b").alias("_until"), F.col("_piece.hit").alias(name)
+    )
+
+
+def labels(decisions: DataFrame, periods: DataFrame, use_case: UseCase, scored: Source, as_of: datetime) -> DataFrame:
+    """decision_key, label (1, 0, or null while unknown) and matured, as known at `as_of`.
+
+    A decision without a visible positive report is unknown, not negative, until its label has matured.
+
+    Args:
+        decisions: rows with decision_key, event_ts and the columns the label is matched by.
+        periods: of `positive_periods`.
+        use_case: says when a label matures.
+        scored: the contract of the scored source.
+        as_of: aware moment; nothing reported later is used.
+    """
+    now = F.lit(as_of)
+    match = use_case.label.from_.match
+    key = F.col("decision_key") if match is None or [match] == scored.key else F.col(f"`{match}`").cast("string")
+    visible = periods.filter((F.col("known_from") <= now) & (F.col("known_to").isNull() | (F.col("known_to") > now)))
+    reported = visible.select("label_key", F.lit(1).alias("_reported")).distinct()
+    joined = decisions.select("decision_key", "event_ts", key.alias("label_key")).join(reported, "label_key", "left")
+    matured = F.col("event_ts") + F.expr(use_case.label.matures_after.interval) <= now
+    label = F.when(F.col("_reported") == 1, 1).when(matured, 0)
+    return joined.select("decision_key", label.cast("int").alias("label"), matured.alias("matured"))
+
+
+def _until(known_to: Column) -> Column:
+    return F.coalesce(F.unix_micros(known_to), F.lit(NEVER))

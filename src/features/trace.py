@@ -1,0 +1,69 @@
+"""Where the value of a feature comes from: every column it looks at, also through other features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from finlake.config import Config, UseCase
+from finlake.features.definitions import Definition, Selection, parse_derived, row_scope, select
+from finlake.features.expressions import Expr, parse
+
+
+@dataclass(frozen=True)
+class Use:
+    """One column that a feature looks at."""
+
+    source: str
+    column: str
+    how: Literal["this", "window", "label"]  # the scored row itself, other rows, or their label
+    definition: Definition | None = None  # None: the use case names the column itself
+
+    @property
+    def own_row(self) -> bool:
+        """The scored row's own value takes part."""
+        return self.how == "this" or bool(self.definition and self.definition.feature.including_this)
+
+    @property
+    def place(self) -> str:
+        """Where a person finds it written."""
+        if self.definition is None:
+            return f"features of the use case: this.{self.column}"
+        return f"conf/features/{self.definition.group}.yml: {self.definition.name}"
+
+
+def trace(use_case: UseCase, config: Config) -> dict[str, list[Use]]:
+    """Feature -> everything it looks at, directly or through the features it is made from.
+
+    Raises:
+        ConfigError: a definition that is not understood.
+    """
+    selection = select(use_case, config)
+    scored = use_case.score.each
+    found = {name: [Use(scored, column, "this")] for name, column in selection.own.items()}
+    for definition in selection.definitions.values():
+        found[definition.name] = list(dict.fromkeys(_uses(definition, selection, use_case, config, found)))
+    return {name: found[name] for name in selection.outputs}
+
+
+def _uses(
+    definition: Definition, selection: Selection, use_case: UseCase, config: Config, found: dict[str, list[Use]]
+) -> Iterator[Use]:
+    scored = config.source(use_case.score.each)
+    if definition.derived:
+        for tree in parse_derived(definition, selection.definitions, scored):
+            yield from (Use(scored.source, column, "this", definition) for column in sorted(tree.names("this")))
+            for name in sorted(tree.names("column")):
+                yield from found[name]
+        return
+    source, feature = config.source(definition.source), definition.feature
+    trees: list[Expr] = [
+        parse(text, row_scope(source, config), "boolean") for text in (feature.where, feature.share) if text
+    ]
+    columns = {name for tree in trees for name in tree.names("column")}
+    if feature.kind in ("sum", "mean", "min", "max"):
+        columns.add(str(getattr(feature, feature.kind)))
+    yield from (Use(source.source, column, "window", definition) for column in sorted(columns))
+    for label in sorted({name for tree in trees for name in tree.names("label")}):
+        yield Use(source.source, label, "label", definition)
