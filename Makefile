@@ -34,7 +34,7 @@ $(READY): requirements-dev.lock requirements-jdk.lock requirements-uv.lock pypro
 
 setup: $(READY) ## make .venv from the locks (all other targets do it when needed)
 
-jdk: $(READY) ## put a Java into .venv, whatever the machine has
+jdk: $(READY) ## put a Java into .venv (setup does it where none is found)
 	@$(BIN)/python scripts/setup.py --jdk
 
 demo: $(READY) ## generate data, run the nightly job, show what came out

