@@ -191,13 +191,17 @@ def _finite(name: str) -> Any:
     return F.when(F.abs(value) == float("inf"), None).otherwise(value)
 
 
-def _booster_parameters(features: Sequence[str], parameters: Parameters, constraints: Mapping[str, int]) -> dict[str, Any]:
+def _booster_parameters(
+    features: Sequence[str], parameters: Parameters, constraints: Mapping[str, int]
+) -> dict[str, Any]:
     made: dict[str, Any] = {k: int(v) if k in WHOLE else float(v) for k, v in parameters.items() if k != "rounds"}
     if constraints:
         made["monotone_constraints"] = "(" + ",".join(str(constraints.get(name, 0)) for name in features) + ")"
     return made
 
 
-def _spark_parameters(features: Sequence[str], parameters: Parameters, constraints: Mapping[str, int]) -> dict[str, Any]:
+def _spark_parameters(
+    features: Sequence[str], parameters: Parameters, constraints: Mapping[str, int]
+) -> dict[str, Any]:
     made = _booster_parameters(features, parameters, constraints)
     return {**made, "n_estimators": int(parameters["rounds"])}

@@ -50,5 +50,7 @@ def resampled(
     weights: np.ndarray, measure: Callable[..., np.ndarray], *by_day: np.ndarray, chunk: int = 32
 ) -> np.ndarray:
     """`measure` under every row of `weights`; each of `by_day` is (days, bins) counts."""
-    made = [measure(*(part @ table for table in by_day)) for part in np.array_split(weights, max(len(weights) // chunk, 1))]
+    made = [
+        measure(*(part @ table for table in by_day)) for part in np.array_split(weights, max(len(weights) // chunk, 1))
+    ]
     return np.concatenate([np.atleast_1d(values) for values in made])

@@ -1,4 +1,4 @@
-"""What a daily alert budget finds: one alert for each entity and business day."""
+"""What a daily alert budget finds: one alert for each entity and queue day."""
 
 from __future__ import annotations
 
@@ -15,27 +15,37 @@ from finlake.errors import ConfigError
 
 @dataclass(frozen=True)
 class Opening:
-    """When analysts start on the alerts of the day before."""
+    """When analysts start on a day's queue: what was decided since the opening of the day before."""
 
     clock: str
     zone: str
 
     @classmethod
     def of(cls, policy: Policy, zone: str) -> Opening:
-        """`07:00 Europe/Berlin`; without it, the next business day's midnight.
+        """`07:00 Europe/Berlin`; without it, midnight of the business zone.
 
         Raises:
             ConfigError: not a time of day, optionally followed by a zone.
         """
         words = (policy.queue_opens or "00:00").split()
         hour, colon, minute = words[0].partition(":")
-        if not (colon and hour.isdigit() and minute.isdigit() and int(hour) < 24 and int(minute) < 60 and len(words) < 3):
-            raise ConfigError(f"policy.queue_opens {policy.queue_opens!r}: write a time and a zone, like 07:00 Europe/Berlin")
+        if not (
+            colon and hour.isdigit() and minute.isdigit() and int(hour) < 24 and int(minute) < 60 and len(words) < 3
+        ):
+            raise ConfigError(
+                f"policy.queue_opens {policy.queue_opens!r}: write a time and a zone, like 07:00 Europe/Berlin"
+            )
         return cls(f"{int(hour):02d}:{int(minute):02d}:00", words[1] if len(words) == 2 else zone)
 
-    def after(self, day: Column) -> Column:
-        """The UTC moment at which the alerts of `day` are worked on."""
-        local = F.concat(F.date_add(day, 1).cast("string"), F.lit(f" {self.clock}"))
+    def day(self, moment: str) -> Column:
+        """The queue day of a UTC moment: the business day of the first opening after it."""
+        hours, minutes, _ = (int(part) for part in self.clock.split(":"))
+        since = F.from_utc_timestamp(F.col(moment), self.zone) - F.expr(f"INTERVAL '{hours * 60 + minutes}' MINUTE")
+        return F.date_add(F.to_date(since), 1)
+
+    def moment(self, day: Column) -> Column:
+        """The UTC moment at which the queue of `day` opens."""
+        local = F.concat(day.cast("string"), F.lit(f" {self.clock}"))
         return F.to_utc_timestamp(local.cast("timestamp"), self.zone)
 
 
@@ -68,7 +78,9 @@ def at_budget(frame: DataFrame, models: Sequence[str], policy: Policy, opening: 
         F.count(F.lit(1)).alias("alerts"), F.sum("hit").alias("correct"), F.sum("found").alias("found")
     )
     blocked = (
-        alerts.where("hit = 1").groupBy("model", "entity").agg(F.min(opening.after(F.col("day"))).alias("blocked_from"))
+        alerts.where("hit = 1")
+        .groupBy("model", "entity")
+        .agg(F.min(opening.moment(F.col("day"))).alias("blocked_from"))
     )
     stopped = (
         frame.where(positive)

@@ -1,7 +1,7 @@
 """How good a model is on the test period, beside what people use today, with intervals.
 
 Spark counts rows by day and score bin; everything else is arithmetic on those bounded counts.
-Days are business days of the decision; intervals resample them, the same ones for every model, so differences are paired.
+Days are queue days of an alert budget, else business days; intervals resample them, the same ones for every model, so differences are paired.
 """
 
 from __future__ import annotations
@@ -144,7 +144,11 @@ def evaluate(
     weights = day_weights(len(days), seed) if len(days) > 1 else np.ones((1, 1))
     tables = {model: _Table(test[test["model"] == model], days) for model in test["model"].unique()}
     figures, differences, curves = _ranking(tables, weights)
-    figures["rows"], figures["positives"], figures["days"] = Estimate(rows), Estimate(positives), Estimate(float(len(days)))
+    figures["rows"], figures["positives"], figures["days"] = (
+        Estimate(rows),
+        Estimate(positives),
+        Estimate(float(len(days))),
+    )
     figures["value_total"] = Estimate(float(own["lost"].sum()))
     table = tables[MODEL]
     probability = calibrated(calibration, table.margins)
@@ -280,9 +284,7 @@ def _at_budget(budget: pd.DataFrame, days: np.ndarray, weights: np.ndarray) -> d
     return made
 
 
-def _at_cut_offs(
-    table: _Table, probability: np.ndarray, use_case: UseCase, weights: np.ndarray
-) -> dict[str, Estimate]:
+def _at_cut_offs(table: _Table, probability: np.ndarray, use_case: UseCase, weights: np.ndarray) -> dict[str, Estimate]:
     low, high = use_case.policy.approve_below or 0.0, use_case.policy.decline_above or 1.0
     total = table.positives + table.negatives
     approved, declined = (probability < low).astype(float), (probability > high).astype(float)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 
 import pandas as pd
 from pyspark.sql import DataFrame
@@ -12,12 +13,12 @@ from finlake.models.artefact import Artefact
 from finlake.models.served import top_reasons
 
 REASONS = "array<struct<rank:int,feature:string,value:double,contribution:double,text:string>>"
-Render = Callable[[str, float | None, Mapping[str, float | None]], str]
-"""Feature, its value, all feature values of the row -> a sentence."""
+Render = Callable[[str, float | None, Mapping[str, float | None], datetime], str]
+"""Feature, its value, all feature values of the row, moment of the decision -> a sentence."""
 
 
 def reasons(rows: DataFrame, key: Sequence[str], artefact: Artefact, render: Render, count: int = 4) -> DataFrame:
-    """`key` columns and `reasons`: the strongest features that raised each row's score, strongest first.
+    """`key` columns (with decision_ts) and `reasons`: the strongest features that raised each row's score, strongest first.
 
     Contributions are in log odds before calibration. A missing value is null.
     """
@@ -32,13 +33,13 @@ def reasons(rows: DataFrame, key: Sequence[str], artefact: Artefact, render: Ren
             values = frame[[f"x_{name}" for name in features]].set_axis(features, axis=1)
             made = []
             found = top_reasons(scorer, scorer.matrix(values), count) if len(values) else []
-            for row, strongest in zip(values.to_dict("records"), found, strict=True):
+            for row, strongest, moment in zip(values.to_dict("records"), found, frame["decision_ts"], strict=True):
                 known = {str(name): None if pd.isna(value) else float(value) for name, value in row.items()}
                 made.append(
                     [
                         {
                             "rank": rank, "feature": name, "value": known[name], "contribution": part,
-                            "text": render(name, known[name], known),
+                            "text": render(name, known[name], known, moment),
                         }
                         for rank, (name, _, part) in enumerate(strongest, 1)
                     ]

@@ -10,7 +10,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import DoubleType, StructField, StructType
 
+from finlake.config.use_case import UseCase
 from finlake.errors import TrainingError, suggestion
+from finlake.models.budget import Opening
 from finlake.models.search import Part
 from finlake.models.served import Scorer, clean
 
@@ -23,6 +25,13 @@ Margin = Callable[[np.ndarray], np.ndarray]
 def business_day(moment: str, zone: str) -> Column:
     """Date of a UTC moment in the business zone."""
     return F.to_date(F.from_utc_timestamp(F.col(moment), zone))
+
+
+def block_day(use_case: UseCase) -> Column:
+    """The day that alerts and intervals count by: the queue day of an alert budget, else the business day."""
+    if use_case.policy.alerts_per_day:
+        return Opening.of(use_case.policy, use_case.zone).day("decision_ts")
+    return business_day("decision_ts", use_case.zone)
 
 
 def value_of(columns: Sequence[str], written: str | None) -> Column:

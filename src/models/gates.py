@@ -30,7 +30,10 @@ def judge(gates: Gates, evaluation: Evaluation, *, features: int) -> list[Verdic
     """
     made: list[Verdict] = []
     if gates.better_than is not None:
-        made += [_better(model, gates.better_than.metric, gates.better_than.by, evaluation) for model in gates.better_than.models]
+        made += [
+            _better(model, gates.better_than.metric, gates.better_than.by, evaluation)
+            for model in gates.better_than.models
+        ]
     if gates.calibrated is not None:
         low, high = gates.calibrated.predicted_to_observed
         made.append(_calibrated(evaluation.calibration_by[gates.calibrated.by], low, high))

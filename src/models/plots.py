@@ -15,7 +15,14 @@ def draw(evaluation: Evaluation, importance: dict[str, float], folder: Path) -> 
     """Precision and recall, gains, calibration and importance; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
     made = [
-        _lines(evaluation, folder / "precision_recall.png", 0, 1, "share of positives found", "share of calls that are right"),
+        _lines(
+            evaluation,
+            folder / "precision_recall.png",
+            0,
+            1,
+            "share of positives found",
+            "share of calls that are right",
+        ),
         _lines(evaluation, folder / "gains.png", 2, 0, "share of rows called", "share of positives found"),
         _calibration(evaluation, folder / "calibration.png"),
         _importance(importance, folder / "importance.png"),
@@ -78,6 +85,10 @@ def gain_importance(booster: bytes, features: list[str]) -> dict[str, float]:
 
     loaded = xgb.Booster()
     loaded.load_model(bytearray(booster))
-    gains = {name: float(gain) for name, gain in loaded.get_score(importance_type="total_gain").items() if isinstance(gain, float)}
+    gains = {
+        name: float(gain)
+        for name, gain in loaded.get_score(importance_type="total_gain").items()
+        if isinstance(gain, float)
+    }
     total = sum(gains.values()) or 1.0
     return {name: gains.get(name, 0.0) / total for name in features}

@@ -11,14 +11,14 @@ TRIALS = (
     "run_id string, use_case string, study string, trial int, params map<string,double>, metric double, rounds int, seconds double, "
     "status string, mlflow_run string, finished_at timestamp"
 )
-TEST_READS = (
-    "run_id string, use_case string, model_digest string, tested_from date, tested_until date, rows bigint, read_at timestamp"
-)
+TEST_READS = "run_id string, use_case string, model_digest string, tested_from date, tested_until date, rows bigint, read_at timestamp"
 GATES = (
     "run_id string, use_case string, version string, gate string, passed boolean, reason string, value double, low double, "
     "high double, judged_at timestamp"
 )
 MODELS_ABOUT = "One row for each model version: what it is, how it did on its test, and whether it may decide."
 TRIALS_ABOUT = "One row for each trial of a search, written as it finishes; a search that was stopped uses them again."
-TEST_READS_ABOUT = "Every time a model was measured on a test period; many reads of one period make its figures too good."
+TEST_READS_ABOUT = (
+    "Every time a model was measured on a test period; many reads of one period make its figures too good."
+)
 GATES_ABOUT = "Every verdict on a model version, with the interval it was judged on."

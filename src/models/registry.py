@@ -95,7 +95,9 @@ class Registry:
             )
             self.client.log_artifacts(run, f"{scratch}/model", "model")
         source = f"{self.client.get_run(run).info.artifact_uri}/model"
-        made = self.client.create_model_version(self.model, source, run_id=run, tags={k: str(v) for k, v in tags.items()})
+        made = self.client.create_model_version(
+            self.model, source, run_id=run, tags={k: str(v) for k, v in tags.items()}
+        )
         return str(made.version)
 
     def load(self, number: str) -> Artefact:
@@ -107,7 +109,9 @@ class Registry:
             found = download_artifacts(artifact_uri=source, dst_path=scratch, tracking_uri=self.tracking)
             cards = sorted(Path(found).rglob(served.CARD))
             if not cards:
-                raise TrainingError(f"model {self.model} version {number} was not made by finlake: no {served.CARD} in {source}")
+                raise TrainingError(
+                    f"model {self.model} version {number} was not made by finlake: no {served.CARD} in {source}"
+                )
             return Artefact.load(cards[0].parent)
 
     def version_at(self, alias: str) -> str | None:
@@ -144,7 +148,9 @@ class Registry:
         if given != "sqlite":
             return given
         if self._folder is None:
-            raise SetupError("mlflow `sqlite` needs a lake folder; set mlflow.tracking and mlflow.registry in the target's file")
+            raise SetupError(
+                "mlflow `sqlite` needs a lake folder; set mlflow.tracking and mlflow.registry in the target's file"
+            )
         self._folder.mkdir(parents=True, exist_ok=True)
         return f"sqlite:///{self._folder / 'mlflow.db'}"
 
@@ -181,6 +187,10 @@ def _signature(features: Sequence[str]) -> Any:
 
     inputs = Schema([ColSpec(DataType.double, name, required=False) for name in features])
     outputs = Schema(
-        [ColSpec(DataType.double, "probability"), ColSpec(DataType.string, "decision"), ColSpec(DataType.string, "reasons")]
+        [
+            ColSpec(DataType.double, "probability"),
+            ColSpec(DataType.string, "decision"),
+            ColSpec(DataType.string, "reasons"),
+        ]
     )
     return ModelSignature(inputs, outputs, ParamSchema([ParamSpec("reasons", DataType.integer, 0)]))

@@ -9,9 +9,9 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import DoubleType, StructField, StructType
 
-from finlake.config.use_case import Policy
+from finlake.config.use_case import UseCase
 from finlake.models.artefact import Artefact
-from finlake.models.frames import batch_matrix, business_day
+from finlake.models.frames import batch_matrix, block_day
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,18 +57,21 @@ def kind_of(rows: DataFrame, earlier: DataFrame, *, in_charge: bool) -> DataFram
     return rows.join(stands, "decision_key", "left").withColumn("kind", kind).drop("_stands")
 
 
-def decided(rows: DataFrame, policy: Policy, zone: str, given: DataFrame | None = None) -> DataFrame:
+def decided(rows: DataFrame, use_case: UseCase, given: DataFrame | None = None) -> DataFrame:
     """Adds `decision`.
 
-    Alert budgets: each business day of decision_ts the entities with the highest scores, one alert each, its highest;
+    Alert budgets: each queue day the entities with the highest scores, one alert each, its highest;
     `given` (day, kind, entity of alerts of earlier runs) uses up budget, and its entities get no second alert.
     Cut-offs: approve below, decline above, refer between.
     """
+    policy = use_case.policy
     if policy.alerts_per_day is None:
         low, high = F.lit(policy.approve_below), F.lit(policy.decline_above)
         chance = F.col("probability")
-        return rows.withColumn("decision", F.when(chance < low, "approve").when(chance > high, "decline").otherwise("refer"))
-    daily = rows.withColumn("_day", business_day("decision_ts", zone))
+        return rows.withColumn(
+            "decision", F.when(chance < low, "approve").when(chance > high, "decline").otherwise("refer")
+        )
+    daily = rows.withColumn("_day", block_day(use_case))
     best_of = Window.partitionBy("_day", "kind", "entity").orderBy(F.desc("raw_score"), "decision_key")
     daily = daily.withColumn("_own", F.row_number().over(best_of))
     budget: Column = F.lit(policy.alerts_per_day)
@@ -77,7 +80,9 @@ def decided(rows: DataFrame, policy: Policy, zone: str, given: DataFrame | None 
         renamed = given.select(F.col("day").alias("_day"), "kind", "entity").distinct()
         called = renamed.withColumn("_called", F.lit(True))
         used = renamed.groupBy("_day", "kind").agg(F.count(F.lit(1)).alias("_used"))
-        daily = daily.join(F.broadcast(called), ["_day", "kind", "entity"], "left").join(F.broadcast(used), ["_day", "kind"], "left")
+        daily = daily.join(F.broadcast(called), ["_day", "kind", "entity"], "left").join(
+            F.broadcast(used), ["_day", "kind"], "left"
+        )
         budget = budget - F.coalesce("_used", F.lit(0))
         candidate = candidate & F.col("_called").isNull()
     order = Window.partitionBy("_day", "kind", candidate).orderBy(F.desc("raw_score"), F.xxhash64("entity", "_day"))
@@ -85,5 +90,3 @@ def decided(rows: DataFrame, policy: Policy, zone: str, given: DataFrame | None 
     decision = F.when(candidate & (place <= budget), "alert").otherwise("pass")
     helpers = [name for name in ("_own", "_day", "_called", "_used") if name in daily.columns]
     return daily.withColumn("decision", decision).drop(*helpers)
-
-

@@ -90,7 +90,9 @@ def search(
     def _run(number: int, parameters: dict[str, float]) -> Trial:
         started = time.monotonic()
         try:
-            fit = fit_here(train, choose, features, parameters, seed=choice.seed, constraints=constraints, threads=threads)
+            fit = fit_here(
+                train, choose, features, parameters, seed=choice.seed, constraints=constraints, threads=threads
+            )
             found = measure(margins(fit, choose[0]), choose[1], choose[2])
         except (ValueError, RuntimeError) as error:
             return Trial(number, parameters, math.nan, time.monotonic() - started, f"failed: {error}"[:500])
@@ -112,7 +114,9 @@ def search(
         pass
     good = [trial for trial in done if trial.status == "ok"]
     if not good:
-        raise TrainingError(f"none of {len(done)} trials succeeded; the last one: {done[-1].status if done else 'none ran'}")
+        raise TrainingError(
+            f"none of {len(done)} trials succeeded; the last one: {done[-1].status if done else 'none ran'}"
+        )
     return max(good, key=lambda trial: (trial.metric, -trial.number))
 
 

@@ -50,7 +50,9 @@ class Scorer:
     def contributions(self, matrix: np.ndarray) -> np.ndarray:
         """Exact tree SHAP in log odds, a column for each feature and the bias last; a row sums to its margin."""
         data = xgb.DMatrix(matrix, missing=np.nan, nthread=1)
-        made = self._booster.predict(data, pred_contribs=True, iteration_range=(0, self.rounds), validate_features=False)
+        made = self._booster.predict(
+            data, pred_contribs=True, iteration_range=(0, self.rounds), validate_features=False
+        )
         return np.asarray(made, dtype="float64")
 
 
@@ -98,7 +100,9 @@ def pyfunc() -> Any:
         def load_context(self, context: Any) -> None:
             self.scorer = Scorer.load(context.artifacts["model"])
 
-        def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+        def predict(
+            self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+        ) -> pd.DataFrame:
             matrix = self.scorer.matrix(model_input)
             probability = self.scorer.probability(self.scorer.margin(matrix))
             count = int((params or {}).get("reasons", 0))

@@ -14,7 +14,7 @@ from finlake.models.artefact import Artefact, Card
 from finlake.models.baselines import fit_logistic, usual_values
 from finlake.models.boosting import check_rows, check_slots, constraints_of, fit_distributed
 from finlake.models.budget import Opening, at_budget
-from finlake.models.frames import Margin, booster_margin, bounded_parts, business_day, value_of, with_margins
+from finlake.models.frames import Margin, block_day, booster_margin, bounded_parts, value_of, with_margins
 from finlake.models.search import Trial, search
 
 Models = dict[str, tuple[Sequence[str], Callable[[], Margin]]]
@@ -72,9 +72,8 @@ def train_model(
     check_slots(frame.sparkSession, choice.workers)
     check_rows(labelled, "decision_key", choice.workers)
     parts = bounded_parts(frame, features, choice.search.rows)
-    progress.say(
-        f"search: {choice.search.trials} trials on {len(parts['train'][1]):,} training rows, judged by {metric} on choose"
-    )
+    sampled = len(parts["train"][1])
+    progress.say(f"search: {choice.search.trials} trials on {sampled:,} training rows, judged by {metric} on choose")
     best = search(
         parts["train"], parts["choose"], features, choice.search,
         metric=metric, constraints=constraints, known=known, finished=progress.finished,
@@ -104,8 +103,8 @@ def train_model(
         budget = at_budget(test, names, use_case.policy, Opening.of(use_case.policy, use_case.zone))
     evaluation = ev.evaluate(counts, budget, calibration, use_case, seed)
     card = Card(
-        use_case=use_case.use_case, features=list(features), rounds=fit.rounds, digest=fit.digest, calibration=calibration,
-        policy=use_case.policy.model_dump(), parameters=dict(best.parameters),
+        use_case=use_case.use_case, features=list(features), rounds=fit.rounds, digest=fit.digest,
+        calibration=calibration, policy=use_case.policy.model_dump(), parameters=dict(best.parameters),
         usual=usual_values(parts["train"][0], features), **dict(trace or {}),
     )  # fmt: skip
     return Trained(Artefact(fit.booster, card), evaluation, best, ev.chosen_metric(counts, metric), compared)
@@ -116,7 +115,7 @@ def scored_for_evaluation(frame: DataFrame, models: Models, use_case: UseCase, r
     entity = use_case.policy.one_alert_per or "decision_key"
     wide = frame.select(
         "*",
-        business_day("decision_ts", use_case.zone).alias("_day"),
+        block_day(use_case).alias("_day"),
         F.col(entity).cast("string").alias("_entity"),
         value_of(frame.columns, use_case.policy.value).alias("_value"),
         F.asinh(F.coalesce(rule.cast("double"), F.lit(0.0))).alias("_rule"),

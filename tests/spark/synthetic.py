@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from finlake.config.use_case import UseCase
 
-FEATURES = ["visits_1h", "this_sum", "share_30d", "noise"]
+FEATURES = ["visits_1h", "share_30d", "noise", "this_sum"]
 START = datetime(2025, 3, 1)
 
 
@@ -19,7 +19,7 @@ def use_case(**changes: object) -> UseCase:
         "use_case": "late_visits", "purpose": "p", "owner": "o", "approver": "a", "materiality": "low",
         "zone": "Europe/Berlin", "score": {"each": "visits", "as_of": "happened_at", "since": "14d"},
         "label": {"name": "late", "positive": "late", "from": {"source": "visits"}, "matures_after": "2d"},
-        "features": ["visits"], "split": {"train": "30d", "choose": "10d", "test": "20d", "gap_before_each": "2d"},
+        "features": ["visits", "this.sum"], "split": {"train": "30d", "choose": "10d", "test": "20d", "gap_before_each": "2d"},
         "baseline_rule": "visits_1h >= 4",
         "model": {"search": {"trials": 3, "rows": 3000}, "only_increases_with": ["visits_1h"], "workers": 2},
         "policy": {"alerts_per_day": 5, "one_alert_per": "visitor", "queue_opens": "07:00 Europe/Berlin", "value": "this.sum"},

@@ -1,0 +1,157 @@
+"""Step: judges the newest model of a use case and moves challenger and champion."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from pyspark.sql import functions as F
+
+from finlake.config import UseCase
+from finlake.errors import TableError
+from finlake.models import records
+from finlake.models.evaluation import CHAMPION as OLD
+from finlake.models.evaluation import Evaluation
+from finlake.models.gates import Verdict, beats, judge
+from finlake.models.registry import CHALLENGER, CHAMPION, Registry
+from finlake.models.training import tuning_metric
+from finlake.pipelines.step import Step, Values
+
+APPROVED = "approved_by"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What becomes of a version: `status` in words, the alias it gets, and why no better one."""
+
+    status: str
+    alias: str
+    reasons: list[str]
+
+
+def promote(step: Step, use_case: str) -> Values:
+    """Judges the newest version. A pass makes it challenger; champion needs a win, and approval where that is asked for.
+
+    A version that fails keeps no alias and is scored for review only. Running it again changes nothing by itself.
+    """
+    chosen = step.config.use_case(use_case)
+    if not step.lake.exists("ops.models"):
+        raise TableError(f"no model of {use_case} has been trained yet; run: finlake train --use-case {use_case}")
+    mine = step.lake.read("ops.models").where(F.col("use_case") == use_case)
+    newest = mine.orderBy(F.col("version").cast("bigint").desc()).first()
+    if newest is None:
+        raise TableError(f"no model of {use_case} has been trained yet; run: finlake train --use-case {use_case}")
+    registry = Registry(step.config.target, step.lake.root, use_case)
+    version = str(newest["version"])
+    evaluation = Evaluation.from_dict(json.loads(newest["evaluation"]))
+    verdicts = judge(chosen.gates, evaluation, features=len(newest["features"]))
+    champion = registry.version_at(CHAMPION)
+    approver = registry.tags(version).get(APPROVED) if step.config.target.require_approval else ""
+    outcome = decide(chosen, version, verdicts, evaluation, champion, newest["champion_compared"], approver)
+    _move(registry, version, outcome)
+    _record(step, chosen, version, verdicts, outcome, champion)
+    return {"version": version, "status": outcome.status, "alias": outcome.alias, "reasons": outcome.reasons}
+
+
+def decide(
+    use_case: UseCase,
+    version: str,
+    verdicts: list[Verdict],
+    evaluation: Evaluation,
+    champion: str | None,
+    compared: str,
+    approver: str | None,
+) -> Outcome:
+    """Gates first, then the champion on the same test rows, then the approver.
+
+    Args:
+        champion: version in charge now, if any.
+        compared: version the new one was measured against in training.
+        approver: who approved; None if approval is needed and missing, empty if it is not needed.
+    """
+    if champion == version:
+        return Outcome("champion", CHAMPION, [])
+    failed = [f"{verdict.gate}: {verdict.reason}" for verdict in verdicts if not verdict.passed]
+    if failed:
+        return Outcome("not promoted", "", failed)
+    unopposed = champion is None
+    if champion is not None:
+        if compared != champion:
+            return Outcome("challenger", CHALLENGER, [f"not measured against champion v{champion}: train again"])
+        metric = use_case.gates.better_than.metric if use_case.gates.better_than else tuning_metric(use_case)
+        verdict = beats(metric, OLD, evaluation)
+        if verdict is None or not verdict.passed:
+            reason = verdict.reason if verdict else "not measured"
+            return Outcome("challenger", CHALLENGER, [f"not better than champion v{champion}: {reason}"])
+    if approver is None:
+        asked = f"set the tag {APPROVED} on version {version}"
+        return Outcome("challenger", CHALLENGER, [f"waits for {use_case.approver}: {asked}"])
+    return Outcome("champion, unopposed" if unopposed else "champion", CHAMPION, [])
+
+
+def _move(registry: Registry, version: str, outcome: Outcome) -> None:
+    if outcome.alias:
+        registry.point(outcome.alias, version)
+    for alias in (CHALLENGER, CHAMPION):
+        if alias != outcome.alias and registry.version_at(alias) == version:
+            registry.release(alias)
+    registry.tag(version, {"status": outcome.status, "reasons": "; ".join(outcome.reasons)})
+
+
+def _record(
+    step: Step, use_case: UseCase, version: str, verdicts: list[Verdict], outcome: Outcome, champion: str | None
+) -> None:
+    lake, name = step.lake, use_case.use_case
+    rows = [
+        (
+            step.run_id,
+            name,
+            version,
+            v.gate,
+            v.passed,
+            v.reason,
+            v.estimate.value,
+            v.estimate.low,
+            v.estimate.high,
+            step.now,
+        )
+        for v in verdicts
+    ]
+    lake.append("ops.gates", lake.spark.createDataFrame(rows, records.GATES), about=records.GATES_ABOUT)
+    for verdict in verdicts:
+        found = verdict.estimate
+        text = f"{verdict.gate}: {'pass' if verdict.passed else 'FAIL'}, {verdict.reason}"
+        step.figure(
+            f"gate.{verdict.gate}",
+            found.value,
+            low=found.low,
+            high=found.high,
+            text=text,
+            use_case=name,
+            tables=["ops.models"],
+        )
+        step.say(f"{name} v{version} {text}")
+    judged = lake.spark.createDataFrame(
+        [(name, version, outcome.status, outcome.alias, outcome.reasons, step.now)],
+        "use_case string, version string, status string, alias string, reasons array<string>, judged_at timestamp",
+    )
+    if outcome.alias:
+        _retire(step, name, outcome.alias, version)
+    lake.merge("ops.models", judged, on=["use_case", "version"], update=["status", "alias", "reasons", "judged_at"])
+    why = f" ({'; '.join(outcome.reasons)})" if outcome.reasons else ""
+    text = f"v{version} {outcome.status}{why}"
+    step.figure("promotion.status", None, text=f"v{version} {outcome.status}", use_case=name, tables=["ops.models"])
+    step.figure("promotion.reasons", None, text="; ".join(outcome.reasons), use_case=name, tables=["ops.models"])
+    step.figure("model_version", float(version), use_case=name, text=version, tables=["ops.models"])
+    if outcome.alias != CHAMPION:
+        step.warn(f"{name} {text}; " + (f"v{champion} stays in charge" if champion else "scored for review only"))
+    else:
+        step.say(f"{name} {text}")
+
+
+def _retire(step: Step, name: str, alias: str, version: str) -> None:
+    """An alias belongs to one version: the row of the one that had it says so."""
+    models = step.lake.read("ops.models")
+    before = models.where((F.col("use_case") == name) & (F.col("alias") == alias) & (F.col("version") != version))
+    retired = before.select("use_case", "version", F.lit("retired").alias("status"), F.lit("").alias("alias"))
+    step.lake.merge("ops.models", retired, on=["use_case", "version"], update=["status", "alias"])

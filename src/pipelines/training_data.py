@@ -1,0 +1,101 @@
+"""The training set of a use case: audited, stored, and with what there is to say about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from finlake.config import UseCase
+from finlake.errors import TableError
+from finlake.features.audit import audit, refuse_leaks, suspicious
+from finlake.features.definitions import definition_digest, select
+from finlake.features.labels import labels, positive_periods
+from finlake.features.splits import Bounds, split_bounds
+from finlake.features.training import PARTS, training_set
+from finlake.pipelines.features import sources_needed
+from finlake.pipelines.step import Step
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    table: str
+    features: list[str]
+    definition: str
+    split: dict[str, list[str]]  # part -> first and last day
+    labels_known: float  # share of the test period's decisions whose label is known
+
+
+def training_data(step: Step, use_case: UseCase) -> TrainingData:
+    """Audits the definitions, joins labels as known now, cuts the parts and stores the result.
+
+    It is stored because training reads it several times, and because a model's data must stay readable.
+
+    Raises:
+        LeakageError: a feature knows what was not known at the moment of the decision.
+        TableError: the feature table is missing or was built from other definitions.
+    """
+    lake, config, name = step.lake, step.config, use_case.use_case
+    step.say(f"auditing the features of {name} for leaks")
+    versions = {source: lake.read(f"silver.{source}") for source in sources_needed(use_case, config)}
+    refuse_leaks(audit(use_case, config, versions))
+    features = _features(step, use_case)
+    scored, label_source = config.source(use_case.score.each), config.source(use_case.label.from_.source)
+    periods = positive_periods(versions[label_source.source], use_case, label_source, scored)
+    known = labels(features, periods, use_case, scored, step.now)
+    span = features.agg(F.min("event_ts").alias("first"), F.max("event_ts").alias("last")).first()
+    assert span is not None
+    bounds = split_bounds(use_case, step.now, span["first"], span["last"])
+    outputs = list(select(use_case, config).outputs)
+    made = training_set(features, known, bounds, step.now)
+    table = f"features.training_{name}"
+    lake.overwrite(table, made, about=f"Training set of {name}: decisions with mature labels, in their parts")
+    stored = lake.read(table)
+    refuse_leaks(suspicious(stored, outputs))
+    counted = {
+        row["part"]: row
+        for row in stored.groupBy("part").agg(F.count("label").alias("rows"), F.sum("label").alias("hits")).collect()
+    }
+    for part in PARTS:
+        if part in counted:
+            step.say(
+                f"{part}: {counted[part]['rows']:,} decisions, {counted[part]['hits']:,} of them {use_case.label.name}"
+            )
+    return TrainingData(
+        table,
+        outputs,
+        definition_digest(use_case, config.groups),
+        _days(bounds, use_case),
+        _share_known(features, known, bounds),
+    )
+
+
+def _features(step: Step, use_case: UseCase) -> DataFrame:
+    name = f"features.{use_case.use_case}"
+    frame = step.lake.read(name)
+    wanted = definition_digest(use_case, step.config.groups)
+    found = frame.select("_definition").first()
+    if found is None or found["_definition"] != wanted:
+        built = f"from definitions {found['_definition']}" if found else "without rows"
+        raise TableError(
+            f"{name} was built {built}, the definitions now are {wanted}; run: finlake features --use-case {use_case.use_case}"
+        )
+    return frame.where(F.col("decision_ts") <= F.lit(step.now))
+
+
+def _days(bounds: Bounds, use_case: UseCase) -> dict[str, list[str]]:
+    made = {}
+    for part in PARTS:
+        first, last = getattr(bounds, part).days(use_case.zone)
+        made[part] = [first.isoformat() if first else "the beginning", last.isoformat()]
+    return made
+
+
+def _share_known(features: DataFrame, known: DataFrame, bounds: Bounds) -> float:
+    tested = features.where(F.col("event_ts") < F.lit(bounds.test.until))
+    if bounds.test.since is not None:
+        tested = tested.where(F.col("event_ts") >= F.lit(bounds.test.since))
+    share = F.avg((F.col("matured") & F.col("label").isNotNull()).cast("double"))
+    found = tested.select("decision_key").join(known, "decision_key").agg(share.alias("share")).first()
+    return float(found["share"] or 0.0) if found else 0.0

@@ -1,0 +1,63 @@
+"""Gates are judged on intervals: luck does not pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from finlake.config.use_case import BetterThan, Calibrated, Gates, Stable
+from finlake.models.bootstrap import Estimate
+from finlake.models.evaluation import Evaluation, PeriodResult
+from finlake.models.gates import judge
+
+BETTER = BetterThan(models=["baseline_rule", "champion"], metric="average_precision")
+
+
+STEADY = Estimate(0.1, 0.05, 0.2)
+
+
+def evaluation(difference: Estimate, ratios: Sequence[Estimate] = (), psi: Estimate = STEADY) -> Evaluation:
+    periods = [PeriodResult(f"2025-0{i}", 1000, 50, 0.05, 0.05, ratio) for i, ratio in enumerate(ratios, 1)]
+    return Evaluation(
+        {}, {"average_precision.baseline_rule": difference}, {"month": periods, "all": periods},
+        {"month": [PeriodResult("2025-01", 1000, 0, 0, 0, psi)]},
+    )  # fmt: skip
+
+
+def verdicts(gates: Gates, seen: Evaluation) -> dict[str, bool]:
+    return {verdict.gate: verdict.passed for verdict in judge(gates, seen, features=3)}
+
+
+def test_a_lucky_model_whose_interval_crosses_zero_is_refused() -> None:
+    lucky = verdicts(Gates(better_than=BETTER), evaluation(Estimate(0.2, -0.01, 0.4)))
+    sure = verdicts(Gates(better_than=BETTER), evaluation(Estimate(0.05, 0.01, 0.09)))
+    assert lucky["better_than.baseline_rule"] is False
+    assert sure["better_than.baseline_rule"] is True
+
+
+def test_a_difference_without_an_interval_does_not_pass() -> None:
+    found = judge(Gates(better_than=BETTER), evaluation(Estimate(0.2)), features=3)
+    assert not found[0].passed and "too few days" in found[0].reason
+
+
+def test_without_a_champion_the_model_is_unopposed() -> None:
+    found = {v.gate: v for v in judge(Gates(better_than=BETTER), evaluation(Estimate(0.2, 0.1, 0.3)), features=3)}
+    assert found["better_than.champion"].passed and "unopposed" in found["better_than.champion"].reason
+
+
+def test_one_badly_calibrated_month_fails_and_is_named() -> None:
+    gates = Gates(calibrated=Calibrated(predicted_to_observed=(0.8, 1.25), by="month"))
+    good, bad = Estimate(1.0, 0.9, 1.1), Estimate(0.7, 0.6, 0.85)
+    found = judge(gates, evaluation(Estimate(0), [good, bad]), features=3)[0]
+    assert not found.passed and "2025-02" in found.reason and "0.70" in found.reason
+    assert judge(gates, evaluation(Estimate(0), [good]), features=3)[0].passed
+
+
+def test_a_ratio_nobody_can_measure_does_not_pass() -> None:
+    gates = Gates(calibrated=Calibrated(by="month"))
+    assert not judge(gates, evaluation(Estimate(0), []), features=3)[0].passed
+
+
+def test_stability_needs_the_whole_interval_below_the_bound() -> None:
+    gates = Gates(stable=Stable(psi_below=0.25))
+    assert verdicts(gates, evaluation(Estimate(0)))["stable"]
+    assert not verdicts(gates, evaluation(Estimate(0), psi=Estimate(0.2, 0.1, 0.3)))["stable"]
