@@ -95,12 +95,13 @@ def register_spoils() -> dict[str, dict[str, Spoil]]:
     }
 
 
-def payment_rows(payments: DataFrame, draws: Draws, dirt: float) -> DataFrame:
+def payment_rows(payments: DataFrame, cards: DataFrame, draws: Draws, dirt: float) -> DataFrame:
     utc, sent = F.col("paid_at"), F.col("sent_at")
-    rows = payments.select(
+    numbers = cards.select("card", "card_number")
+    rows = payments.join(F.broadcast(numbers), "card").select(
         "payment_id",
         F.date_format(F.from_utc_timestamp(utc, ZONE), "dd.MM.yyyy HH:mm:ss").alias("paid_at"),
-        card_number(draws, F.col("card")).alias("card_number"),
+        "card_number",
         terminal_name(F.col("terminal")).alias("terminal_id"),
         F.col("category").alias("merchant_category"),
         "country",

@@ -6,6 +6,7 @@ independent when their stream names or ids differ.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ class Draws:
 
     def hash(self, stream: str, *ids: Column) -> Column:
         """A 64-bit integer, evenly spread."""
-        return F.xxhash64(F.lit(self.seed), F.lit(stream), *[i.cast("bigint") for i in ids])
+        name = hashlib.blake2b(f"{self.seed}/{stream}".encode(), digest_size=8).digest()
+        return F.xxhash64(F.lit(int.from_bytes(name, "big", signed=True)), *[i.cast("bigint") for i in ids])
 
     def uniform(self, stream: str, *ids: Column) -> Column:
         """In (0, 1), both ends excluded, so that logarithms are safe."""
@@ -50,10 +52,9 @@ class Draws:
             weights = [mean**k / math.factorial(k) for k in range(most + 1)]
             return choose(self.uniform(stream, *ids), list(range(most + 1)), weights)
         needed = self.uniform(stream, *ids) * F.exp(mean)
-        count, total = F.lit(0), F.lit(1.0)
+        count = F.lit(0)
         for k in range(1, most + 1):
-            count = count + (needed > total).cast("int")
-            total = total + F.pow(mean, k) * F.lit(1 / math.factorial(k))
+            count = count + (needed > _partial_exp(mean, k - 1)).cast("int")
         return count
 
     def pick(self, stream: str, weights: Mapping[str, float], *ids: Column) -> Column:
@@ -76,12 +77,25 @@ def lookup(index: Column, values: Sequence[str | float]) -> Column:
     return F.get(F.expr(f"array({', '.join(_literal(v) for v in values)})"), index.cast("int"))
 
 
+def rounded(value: Column, digits: int = 2) -> Column:
+    """Half up, several times faster than `round`, which goes by way of decimals."""
+    return F.floor(value * 10**digits + 0.5) / 10**digits
+
+
 def pinned(column: Column) -> Column:
     """The same value, worked out once: without this the optimiser copies a long expression into each of its uses.
 
     Spark does not move or copy what is marked as depending on the partition; the added term is always zero.
     """
     return column + F.spark_partition_id() * 0
+
+
+def _partial_exp(x: Column, terms: int) -> Column:
+    """1 + x + x²/2! + … + x^terms/terms!, without powers."""
+    total = F.lit(1.0)
+    for k in range(terms, 0, -1):
+        total = 1 + x / k * total
+    return total
 
 
 def _literal(value: str | float) -> str:

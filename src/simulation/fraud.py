@@ -16,10 +16,10 @@ HOUR, DAY, MONTH = 3600, 86_400, 30
 BEHAVIOURS = ("stolen_card", "card_testing", "account_takeover", "bust_out", "skimmed_terminal")
 # Incidents for each card and month at the start and at the end of the period.
 HAZARD = {
-    "stolen_card": (0.0105, 0.0065),
-    "card_testing": (0.0035, 0.0080),
-    "account_takeover": (0.0030, 0.0052),
-    "bust_out": (0.0008, 0.0012),
+    "stolen_card": (0.0115, 0.0080),
+    "card_testing": (0.0050, 0.0080),
+    "account_takeover": (0.0036, 0.0050),
+    "bust_out": (0.0010, 0.0013),
 }
 _RESALE = ((0, 5, 7, 8, 9, 10, 11), (14, 14, 18, 22, 14, 6, 12))   # slots whose goods are easily sold on, and weights
 
@@ -81,8 +81,8 @@ def _online(world: World, kinds: tuple[int, ...], stream: str, *ids: Column) -> 
 def _stolen(spark: SparkSession, world: World, cast: Cast) -> DataFrame:
     """A stolen card is used until it is blocked: a burst over hours, near where it was lost, goods easily sold on."""
     d, ids = world.draws, (F.col("i"), F.col("k"))
-    frame = _steps(_incidents(spark, world, cast, "stolen_card"), 2 + d.poisson("stolen/n", 3.2, F.col("i"), most=10))
-    span = HOUR * (2 + 34 * F.pow(d.uniform("stolen/span", F.col("i")), F.lit(1.5)))
+    frame = _steps(_incidents(spark, world, cast, "stolen_card"), 3 + d.poisson("stolen/n", 3.6, F.col("i"), most=10))
+    span = HOUR * (0.5 + 13 * F.pow(d.uniform("stolen/span", F.col("i")), F.lit(2.0)))
     t = F.col("start") + span * (F.col("k") - 1 + d.uniform("stolen/t", *ids)) / F.col("n")
     place = d.uniform("stolen/place", *ids)
     city = F.col("city_from") + d.below("stolen/city", F.col("city_size"), *ids)
@@ -90,7 +90,7 @@ def _stolen(spark: SparkSession, world: World, cast: Cast) -> DataFrame:
     slot = choose(d.uniform("stolen/slot", *ids), list(_RESALE[0]), list(_RESALE[1]))
     shop = district * PER_DISTRICT + slot
     terminal = F.when(place > 0.85, _online(world, (0, 3), "stolen/online", *ids)).otherwise(shop)
-    boost = 0.5 - 0.2 * F.col("late") + 0.45 * d.normal("stolen/boost", *ids)
+    boost = 1.05 - 0.25 * F.col("late") + 0.45 * d.normal("stolen/boost", *ids)
     return _plan(frame, "stolen_card", t, terminal, boost)
 
 
@@ -106,34 +106,34 @@ def _testing(spark: SparkSession, world: World, cast: Cast) -> DataFrame:
     t = F.col("start") + F.when(small, early).otherwise(F.col("tests") * 2820 + later)
     fixed = F.when(small, F.round(0.6 + 7 * F.pow(d.uniform("test/amount", *ids), F.lit(1.3)), 2))
     terminal = F.when(small, _online(world, (1, 0), "test/small", *ids)).otherwise(_online(world, (0, 2, 3), "test/big", *ids))
-    boost = 0.75 - 0.25 * F.col("late") + 0.45 * d.normal("test/boost", *ids)
+    boost = 0.95 - 0.25 * F.col("late") + 0.45 * d.normal("test/boost", *ids)
     return _plan(frame, "card_testing", t, terminal, boost, fixed)
 
 
 def _takeover(spark: SparkSession, world: World, cast: Cast) -> DataFrame:
     """Somebody else uses the account for days: other places, other hours, amounts only a little higher."""
     d, ids = world.draws, (F.col("i"), F.col("k"))
-    frame = _steps(_incidents(spark, world, cast, "account_takeover"), 4 + d.poisson("take/n", 4.5, F.col("i"), most=12))
-    days = 2 + 6 * d.uniform("take/days", F.col("i"))
+    frame = _steps(_incidents(spark, world, cast, "account_takeover"), 5 + d.poisson("take/n", 5.5, F.col("i"), most=12))
+    days = 1 + 4 * d.uniform("take/days", F.col("i"))
     day = F.floor(F.col("start") / DAY + days * d.uniform("take/day", *ids))
-    shifted = 2.5 + 8 * d.uniform("take/shift", F.col("i")) + 2.2 * d.normal("take/hour", *ids)
+    shifted = 1 + 4.5 * d.uniform("take/shift", F.col("i")) + 1.6 * d.normal("take/hour", *ids)
     t = day * DAY + F.pmod(F.floor(shifted * HOUR), F.lit(DAY))
     far = d.below("take/district", world.districts, F.col("i"))
-    district = F.when(d.chance("take/same", 0.7, *ids), far).otherwise(d.below("take/any", world.districts, *ids))
+    district = F.when(d.chance("take/same", 0.85, *ids), far).otherwise(d.below("take/any", world.districts, *ids))
     slot = choose(d.uniform("take/slot", *ids), list(range(PER_DISTRICT)), [10, 6, 4, 8, 6, 8, 3, 9, 9, 9, 5, 4])
     online = d.chance("take/online", 0.4 + 0.2 * F.col("late"), *ids)
     terminal = F.when(online, _online(world, (0, 1, 2, 3), "take/web", *ids)).otherwise(district * PER_DISTRICT + slot)
-    boost = 0.3 - 0.1 * F.col("late") + 0.5 * d.normal("take/boost", *ids)
+    boost = 0.6 - 0.15 * F.col("late") + 0.5 * d.normal("take/boost", *ids)
     return _plan(frame, "account_takeover", t, terminal, boost)
 
 
 def _bust_out(spark: SparkSession, world: World, cast: Cast) -> DataFrame:
-    """The holder means to vanish: spending quickens and grows for a fortnight, at shops he never used."""
+    """The holder means to vanish: spending quickens and grows for a week, at shops he never used."""
     d, ids = world.draws, (F.col("i"), F.col("k"))
-    frame = _steps(_incidents(spark, world, cast, "bust_out"), 9 + d.poisson("bust/n", 7, F.col("i"), most=16))
+    frame = _steps(_incidents(spark, world, cast, "bust_out"), 12 + d.poisson("bust/n", 8, F.col("i"), most=16))
     progress = (F.col("k") - 1 + d.uniform("bust/t", *ids)) / F.col("n")
-    t = F.col("start") + F.floor(14 * F.sqrt(progress)) * DAY + HOUR * (8 + 13 * d.uniform("bust/hour", *ids))
+    t = F.col("start") + F.floor(8 * F.sqrt(progress)) * DAY + HOUR * (8 + 13 * d.uniform("bust/hour", *ids))
     city = F.col("city_from") + d.below("bust/city", F.col("city_size"), *ids)
     slot = choose(d.uniform("bust/slot", *ids), list(_RESALE[0]), list(_RESALE[1]))
-    boost = 0.1 + 0.8 * progress + 0.4 * d.normal("bust/boost", *ids)
+    boost = 0.4 + 0.9 * progress + 0.4 * d.normal("bust/boost", *ids)
     return _plan(frame, "bust_out", t, city * PER_DISTRICT + slot, boost)

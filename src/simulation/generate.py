@@ -100,7 +100,7 @@ def _make(spark: SparkSession, world: World, loan_world: loan_files.LoanWorld, d
         "customers": lambda: card_files.customer_rows(cast.customers, world, dirt),
         "cards": lambda: card_files.card_rows(cast.cards, world, dirt),
         "terminals": lambda: card_files.terminal_rows(cast.terminals, world, dirt),
-        "card_transactions": lambda: card_files.payment_rows(paid, draws, dirt),
+        "card_transactions": lambda: card_files.payment_rows(paid, cast.cards, draws, dirt),
         "fraud_reports": lambda: card_files.report_rows(paid, draws, dirt),
         **loan_files.frames(lent, loan_world, dirt),
     }

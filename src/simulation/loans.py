@@ -18,7 +18,7 @@ START = date(2017, 1, 1)
 DAYS = (CARDS_START - START).days + HORIZON_DAYS
 LONGEST = 60
 _APPROVED_AND_TAKEN = 0.56
-PURPOSES = {"car": 24, "furniture": 18, "debt consolidation": 26, "renovation": 16, "travel": 8, "business": 8}
+PURPOSES = {"car": 24, "furniture": 18, "debt_consolidation": 26, "renovation": 16, "travel": 8, "business": 8}
 HOMES = {"rent": 48, "mortgage": 26, "own": 16, "family": 10}
 
 
@@ -60,9 +60,9 @@ def policy_rate(month: int) -> float:
 
 def hazard(age: int, month: int) -> float:
     """Chance-like weight of a first missed instalment at this month on book, in this calendar month."""
-    shape = (age / 9) * math.exp(1 - age / 9) * 0.8 + 0.2
+    shape = (age / 7) * math.exp(1 - age / 7) * 0.8 + 0.2
     prices = 0.25 if 66 <= month < 82 else 0.0
-    return 0.0027 * shape * math.exp(0.42 * (unemployment(month) - 5.6) + prices)
+    return 0.0024 * shape * math.exp(0.42 * (unemployment(month) - 5.6) + prices)
 
 
 def _cumulative(spark: SparkSession) -> DataFrame:
@@ -142,10 +142,12 @@ def _outcome(d: Draws, spark: SparkSession, frame: DataFrame) -> DataFrame:
     i = F.col("i")
     frame = frame.withColumn("originated_on", F.when(F.col("taken"), F.date_add("on", F.col("paid_out_after"))))
     frame = frame.withColumn("vintage", F.coalesce((F.year("originated_on") - 2017) * 12 + F.month("originated_on") - 1, F.lit(0)))
-    frame = frame.join(F.broadcast(_cumulative(spark)), "vintage", "left").withColumn("risk", pinned(_risk(d)))
+    frame = frame.join(F.broadcast(_cumulative(spark)), "vintage", "left").withColumn("risk", _risk(d))
     patience = -F.log(d.uniform("loan/patience", i))
-    survived = F.size(F.filter("path", lambda total: total * F.col("risk") <= F.col("patience")))
-    frame = frame.withColumn("patience", pinned(patience)).withColumn("missed", survived + 1)
+    survived = F.lit(0)
+    for age in range(LONGEST):
+        survived = survived + (F.get("path", F.lit(age)) <= F.col("patience")).cast("int")
+    frame = frame.withColumn("patience", pinned(patience / F.col("risk"))).withColumn("missed", pinned(survived + 1))
     early = 3 + F.floor(-F.log(d.uniform("loan/early", i)) / (0.011 - 0.0012 * F.col("policy")))
     frame = frame.withColumn("policy", lookup(F.col("vintage"), [policy_rate(m) for m in range(DAYS // 28 + 2)]))
     frame = frame.withColumn("early", early)
@@ -167,20 +169,20 @@ def _risk(d: Draws) -> Column:
     """Relative risk of default. Some of it shows in the application, bent and crossed; `q` and luck do not."""
     dti, use, term = F.col("debt_to_income"), F.col("utilisation"), F.col("term_months")
     age = F.year("on") - F.col("birth_year")
-    stretched = F.greatest(dti - 0.32, F.lit(0.0)) * 5.5
+    stretched = F.greatest(dti - 0.32, F.lit(0.0)) * 6.5
     return F.exp(
-        0.62 * F.col("q")
+        0.72 * F.col("q")
         + stretched * (1 + F.when(term > 36, 0.6).otherwise(0.0))
-        + F.greatest(use - 0.6, F.lit(0.0)) * 2.6
+        + F.greatest(use - 0.6, F.lit(0.0)) * 3.2
         + 0.32 * F.least(F.col("delinquencies_2y"), F.lit(3))
         + 0.16 * F.col("inquiries_6m")
         - 0.32 * F.log(F.col("income") / 33_000)
         + 0.011 * (term - 36)
-        + F.when(F.col("purpose") == "business", 0.55).when(F.col("purpose") == "debt consolidation", 0.12).otherwise(0.0)
+        + F.when(F.col("purpose") == "business", 0.55).when(F.col("purpose") == "debt_consolidation", 0.12).otherwise(0.0)
         + F.when(F.col("employment_years").isNull(), 0.55).when(F.col("employment_years") < 1, 0.3).otherwise(0.0)
         + F.when(age < 25, 0.35).when(age > 62, -0.15).otherwise(0.0)
         + F.when((F.col("channel") == "P") & F.col("month").between(48, 71), 0.4).otherwise(0.0)
         + F.when((F.col("home") == "rent") & (F.col("income") < 26_000), 0.3).otherwise(0.0)
         + F.log(F.col("amount") / 8000) * 0.12
-        + 0.35 * d.normal("loan/luck", F.col("i"))
+        + 0.25 * d.normal("loan/luck", F.col("i"))
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from finlake.simulation.draws import Draws, choose, lookup, pinned
+from finlake.simulation.draws import Draws, choose, lookup, pinned, rounded
 from finlake.simulation.fraud import all_frauds
 from finlake.simulation.world import HORIZON_DAYS, PER_DISTRICT, Cast, World, local_to_utc
 
@@ -35,7 +35,7 @@ def honest(spark: SparkSession, world: World, people: DataFrame) -> DataFrame:
     trip_from = stretch * 45 + d.below("trip/from", 33, c, stretch)
     trip_to = trip_from + 3 + d.below("trip/length", 9, c, stretch)
     away = d.chance("trip", 0.28, c, stretch) & day.between(trip_from, trip_to)
-    spree = d.chance("spree", 0.012, c, day)
+    spree = d.chance("spree", 0.009, c, day)
     mood = F.when(spree, 2).when(away, 1).otherwise(0)
     frame = frame.select("*", pinned(mood).alias("mood"), d.below("trip/district", world.districts, c, stretch).alias("trip"))
     mean = F.col("rate") * week * season * lookup(F.col("mood"), [1.0, 1.6, 3.5])
@@ -104,13 +104,13 @@ def finish(world: World, cast: Cast, plans: DataFrame) -> DataFrame:
         "skim/payment", F.col("skim_strength") * drift, *ids
     )
     frame = frame.withColumn("skimmed", skimmed)
-    lift = F.when(F.col("skimmed"), 0.45 + 0.35 * d.normal("skim/lift", *ids)).otherwise(0.0)
+    lift = F.when(F.col("skimmed"), 0.6 + 0.35 * d.normal("skim/lift", *ids)).otherwise(0.0)
     spread = F.sqrt(F.col("own_spread") * F.col("own_spread") * 0.35 + F.col("spread") * F.col("spread") * 0.65)
     surprise = F.when(d.chance("amount/big", 0.012, *ids), 1.1).otherwise(0.0)
     usual = F.exp(F.col("level") + F.col("boost") + lift + surprise + F.col("trade_level") + F.col("z") * spread)
     frame = frame.withColumn("z", d.normal("amount", *ids))
-    rounded = F.when(F.col("category") == "6011", F.greatest(F.round(usual / 10) * 10, F.lit(10.0))).otherwise(usual)
-    amount = F.round(F.least(F.greatest(F.coalesce(F.col("fixed"), rounded), F.lit(0.5)), F.lit(9500.0)), 2)
+    shown = F.when(F.col("category") == "6011", F.greatest(rounded(usual, -1), F.lit(10.0))).otherwise(usual)
+    amount = rounded(F.least(F.greatest(F.coalesce(F.col("fixed"), shown), F.lit(0.5)), F.lit(9500.0)))
     frame = frame.withColumn("amount", amount)
     reading = d.uniform("entry", *ids)
     entry = (
@@ -127,7 +127,7 @@ def finish(world: World, cast: Cast, plans: DataFrame) -> DataFrame:
         utc.alias("paid_at"),
         "c", "card", "terminal", "category", "country", "amount",
         entry.alias("entry_mode"),
-        F.round(F.sqrt(far_x * far_x + far_y * far_y), 1).alias("distance_km"),
+        rounded(F.sqrt(far_x * far_x + far_y * far_y), 1).alias("distance_km"),
         F.timestamp_micros(F.unix_micros(utc) + F.floor(_delay(d, ids) * 1000) * 1000).alias("sent_at"),
         F.when(F.col("skimmed"), "skimmed_terminal").otherwise(F.col("fraud")).alias("fraud"),
     )  # fmt: skip

@@ -148,12 +148,12 @@ def terminals(spark: SparkSession, world: World) -> DataFrame:
         online_value = lookup(F.col("slot"), [row[position] for row in ONLINE])
         value = F.when(F.col("online"), online_value).otherwise(lookup(F.col("slot"), [row[position] for row in SLOTS]))
         frame = frame.withColumn(name, value)
-    # Two chances to be skimmed, one in each half of the period; later ones are shorter and stronger.
+    # Two chances to be skimmed, one in each half of the period; later devices are found a little sooner.
     half = HORIZON_DAYS // 2
     for part in (0, 1):
-        hit = d.chance(f"skim/{part}", 0.045, t)
+        hit = d.chance(f"skim/{part}", 0.014, t)
         first = d.below(f"skim/day/{part}", half - 5, t) + part * half
-        last = first + 12 - 3 * part + d.below(f"skim/length/{part}", 16, t)
+        last = first + 30 - 4 * part + d.below(f"skim/length/{part}", 34, t)
         frame = frame.withColumn(f"skim{part}_from", F.when(hit, first)).withColumn(f"skim{part}_to", F.when(hit, last))
     return frame.select(
         "*",
@@ -161,7 +161,7 @@ def terminals(spark: SparkSession, world: World) -> DataFrame:
         F.when(~F.col("online"), F.round(y + d.normal("terminal/y", t) * 1.2, 2)).alias("y"),
         lookup(F.col("city"), [c[1] for c in CITIES]).alias("country"),
         lookup(F.col("city"), [c[0] for c in CITIES]).alias("city_name"),
-        (d.uniform("skim/strength", t) * 0.3 + 0.1).alias("skim_strength"),
+        (d.uniform("skim/strength", t) * 0.4 + 0.3).alias("skim_strength"),
         F.when(d.chance("terminal/new", 0.06, t), d.below("terminal/opened", DAYS_TO_CLOCK, t)).alias("told_day"),
     )
 
