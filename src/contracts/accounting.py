@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -47,16 +48,15 @@ def count_quarantined(quarantine: DataFrame) -> DataFrame:
     return waiting.groupBy(F.col("_batch").alias("batch")).agg(F.count(F.lit(1)).alias("quarantined"))
 
 
-def accounts(received: dict[str, int], *counts: DataFrame) -> list[Account]:
-    """One account for each batch of `received`; `counts` are frames of `batch` and counts, read in one query."""
+def accounts(received: Mapping[tuple[str, str], int], counts: Sequence[DataFrame]) -> list[tuple[str, Account]]:
+    """One account for each (source, batch) of `received`; `counts` have source, batch and counts. One query for all."""
     names = ("silver", "superseded", "duplicate", "quarantined")
     parts = [
-        frame.select("batch", *[(F.col(n) if n in frame.columns else F.lit(0)).cast("bigint").alias(n) for n in names])
+        frame.select(
+            "source", "batch", *[(F.col(n) if n in frame.columns else F.lit(0)).cast("bigint").alias(n) for n in names]
+        )
         for frame in counts
     ]
-    together = reduce(DataFrame.unionByName, parts).groupBy("batch").agg(*[F.sum(name).alias(name) for name in names])
-    found = {row["batch"]: row for row in together.collect()}
-    return [
-        Account(batch, rows, *[found[batch][name] for name in names] if batch in found else ())
-        for batch, rows in sorted(received.items())
-    ]
+    together = reduce(DataFrame.unionByName, parts).groupBy("source", "batch").agg(*[F.sum(n).alias(n) for n in names])
+    found = {(row["source"], row["batch"]): [row[name] for name in names] for row in together.collect()}
+    return [(key[0], Account(key[1], rows, *found.get(key, ()))) for key, rows in sorted(received.items())]

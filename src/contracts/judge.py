@@ -72,7 +72,7 @@ def why_held(counts: BatchCounts, source: Source) -> list[str]:
     if limit is not None and counts.received and counts.broken / counts.received > limit:
         share = counts.broken / counts.received
         found.append(
-            f"{counts.broken:,} of {counts.received:,} rows ({share:.2%}) are broken; stop_above is {limit:.2%}"
+            f"{counts.broken:,} of {counts.received:,} rows ({share:.2%}) are broken; stop_above is {limit * 100:g}%"
         )
     return found
 
@@ -81,7 +81,7 @@ def _broken_limit(outcome: Outcome) -> str:
     check, limit = outcome.check, outcome.check.limit or 0.0
     if outcome.verdict is not None:
         return f"the batch breaks “{check.rule}”" + (f" (observed {outcome.observed})" if outcome.observed else "")
-    share = "all" if limit == 1 else f"at least {limit:.2%}"
+    share = "all" if limit == 1 else f"at least {limit * 100:g}%"
     return f"{outcome.failed:,} of {outcome.checked:,} rows break “{check.rule}”, and {share} must keep it"
 
 

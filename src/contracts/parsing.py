@@ -44,7 +44,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Parsed:
-    """Typed rows (silver names, `_row_id`, `_raw`, bronze's own columns) and the checks of their cells."""
+    """Typed rows (silver names, `_row_id`, bronze's own columns, in `_raw` the texts as received) and their checks."""
 
     frame: DataFrame
     checks: list[Check]
@@ -62,7 +62,7 @@ def parse(bronze: DataFrame, source: Source) -> Parsed:
     value" become null. A column that bronze does not hold is looked for among the columns it arrived with (`_extra`).
     """
     received = {name: _received(bronze, name, column) for name, column in source.columns.items()}
-    raw = F.struct(*[value.alias(name) for name, value in received.items()])
+    raw = F.array(*received.values())
     texts = [
         _clean(received[name], source.read.null_words).alias(f"_t_{column.as_ or name}")
         for name, column in source.columns.items()

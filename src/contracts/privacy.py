@@ -24,5 +24,8 @@ def mask_column(column: Column, kind: str | None) -> Column:
 
 
 def masked_raw(source: Source, raw: str = "_raw") -> list[Column]:
-    """The received columns out of the struct `raw`, masked by the contract."""
-    return [mask_column(F.col(f"{raw}.`{name}`"), column.pii).alias(name) for name, column in source.columns.items()]
+    """The received columns out of the array `raw` (in contract order), masked by the contract."""
+    return [
+        mask_column(F.col(raw)[position], column.pii).alias(name)
+        for position, (name, column) in enumerate(source.columns.items())
+    ]

@@ -27,7 +27,8 @@ class Work:
     """One source in one run: which batches are new, and what became of them.
 
     `retried` counts rows of older batches that deserve another look; `waited` is whether quarantine already holds rows
-    of the new batches (the run was interrupted, or they were held).
+    of the new batches (the run was interrupted, or they were held); `noted` says the same of the duplicates.
+    `again` lists rules whose broken rows are asked once more.
     """
 
     step: Step
@@ -36,7 +37,9 @@ class Work:
     pending: list[str]
     retried: int = 0
     waited: bool = False
+    noted: bool = False
     references: list[Reference] = field(default_factory=list)
+    again: list[str] = field(default_factory=list)
     counts: dict[str, BatchCounts] = field(default_factory=dict)
     held: dict[str, str] = field(default_factory=dict)
 
@@ -60,47 +63,57 @@ def refine(step: Step, source: str = "all") -> Values:
     Raises:
         ContractError: batches are held, or the rows of a batch do not add up.
     """
-    sources = step.config.sources
+    sources, lake = step.config.sources, step.lake
     names = refining_order(sources) if source == "all" else [step.config.source(source).source]
-    rows: dict[str, int] = {}
+    names = [name for name in names if lake.exists(f"bronze.{name}")]
+    book = records.Book.open(step, names)
+    done: list[Work] = []
     stopped: list[str] = []
-    for name in names:
-        if not step.lake.exists(f"bronze.{name}"):
-            continue
-        work = _plan(step, sources[name])
-        if work.pending or work.retried:
-            rows[name] = _refine_source(work)
-        stopped += records.held_batches(work)
+    try:
+        for name in names:
+            fresh = {other.name for other in done} if source == "all" else set(sources)
+            work = _plan(step, sources[name], book, fresh)
+            if work.pending or work.retried:
+                _refine_source(work)
+                done.append(work)
+            stopped += book.held(name, work)
+    finally:
+        rows = book.close(done)
     if stopped:
         raise ContractError("\n".join(stopped))
     return {"rows": rows}
 
 
-def _plan(step: Step, source: Source) -> Work:
-    """What is to be done: batches that are loaded but not accounted for, and rows that deserve another look."""
+def _plan(step: Step, source: Source, book: records.Book, fresh: set[str]) -> Work:
+    """What is to be done: batches that are loaded but not accounted for, and rows that deserve another look.
+
+    Rows that lacked a partner deserve it when the other source is among the `fresh` ones.
+    """
     contract = contract_digest(source)
-    work = Work(step, source, contract, records.pending_batches(step, source.source, contract))
+    work = Work(step, source, contract, book.pending(source.source, contract))
+    work.noted = any((source.source, batch) in book.doubled for batch in work.pending)
     for reference in references_of(source, step.config.sources):
         if step.lake.exists(f"silver.{reference.source}"):
             work.references.append(reference)
+            work.again += [reference.rule] if reference.source in fresh else []
         elif work.pending:
             step.warn(
                 f"{source.source}: “{reference.rule}” is not checked, because there is no silver.{reference.source} yet"
             )
     if step.lake.exists(work.table("quarantine")):
         mine = F.col("_batch").isin(work.pending)
-        again = waiting(contract, [reference.rule for reference in work.references]) & ~mine
+        again = waiting(contract, work.again) & ~mine
         found = work.read("quarantine").agg(F.count_if(again).alias("again"), F.count_if(mine).alias("mine")).first()
         work.retried, work.waited = (int(found["again"]), found["mine"] > 0) if found else (0, False)
     return work
 
 
 def _retried(work: Work) -> DataFrame:
-    again = waiting(work.contract, [reference.rule for reference in work.references])
+    again = waiting(work.contract, work.again)
     return work.read("quarantine").where(again & ~F.col("_batch").isin(work.pending)).select("_row_id")
 
 
-def _refine_source(work: Work) -> int:
+def _refine_source(work: Work) -> None:
     source, lake = work.source, work.step.lake
     records.check_layout(work)
     judged = _staged(work, _judge(work))
@@ -114,14 +127,9 @@ def _refine_source(work: Work) -> int:
     if work.retried or work.held or any(counts.broken for counts in work.counts.values()):
         _quarantine(work, frame.where(~is_good()))
     good = with_clocks(frame.where(is_good()), source)
-    held_before = _touched(work, good)
-    timed = timeline(good, source, held_before)
+    timed = timeline(good, source, _touched(work, good))
     _note_doubles(work, timed, frame)
-    if held_before is None:
-        notes = {"about": source.about, "comments": silver_comments(source), "cluster_by": source.key[:4]}
-        lake.append(work.table("silver"), silver_rows(timed, source), **notes)
-    else:
-        lake.merge(work.table("silver"), silver_rows(timed, source), on=["_row_id", "_part"], update=["known_to"])
+    _write_silver(work, silver_rows(timed, source))
     lake.view(
         f"silver.{work.name}_current",
         f"SELECT * FROM silver.{work.name} WHERE known_to IS NULL",
@@ -129,11 +137,18 @@ def _refine_source(work: Work) -> int:
     )
     if work.retried or work.waited:
         _release(work)
-    records.write_quality(work)
     records.report(work)
-    rows = records.write_batches(work)
     lake.drop(_staging(work))
-    return rows
+
+
+def _write_silver(work: Work, rows: DataFrame) -> None:
+    """Adds new versions; of rows that are there, only the end of their time changes."""
+    lake, table, about = work.step.lake, work.table("silver"), work.source.about
+    comments, cluster_by = silver_comments(work.source), work.source.key[:4]
+    if lake.exists(table):
+        lake.merge(table, rows, on=["_row_id", "_part"], update=["known_to"], comments=comments)
+    else:
+        lake.append(table, rows, about=about, comments=comments, cluster_by=cluster_by)
 
 
 def _staging(work: Work) -> str:

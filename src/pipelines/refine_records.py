@@ -1,12 +1,17 @@
-"""What refine reads and writes besides rows: batches, quality, accounts and the lines people see."""
+"""What refine keeps besides rows: the book of batches, quality, accounts and the lines people see."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import reduce
 from typing import TYPE_CHECKING
 
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from finlake.contracts.accounting import accounts, count_duplicates, count_quarantined, count_silver
+from finlake.contracts.accounting import Account, accounts, count_duplicates, count_quarantined, count_silver
 from finlake.contracts.checks import Outcome
 from finlake.contracts.contract import silver_type
 from finlake.errors import ContractError
@@ -19,21 +24,125 @@ if TYPE_CHECKING:
 _SHOWN = 4
 
 
-def pending_batches(step: Step, source: str, contract: str) -> list[str]:
-    """Loaded batches without a sound account, and batches held under another contract."""
-    lake = step.lake
-    if lake.exists("ops.files"):
-        loaded = (
-            lake.read("ops.files").where((F.col("source") == source) & (F.col("status") == "loaded")).select("batch")
+@dataclass
+class Book:
+    """The batches of all sources: read once when refine begins, written once when it ends."""
+
+    step: Step
+    loaded: dict[str, set[str]] = field(default_factory=dict)
+    batches: dict[tuple[str, str], Row] = field(default_factory=dict)
+    doubled: set[tuple[str, str]] = field(default_factory=set)
+
+    @classmethod
+    def open(cls, step: Step, sources: Iterable[str]) -> Book:
+        lake, book = step.lake, cls(step)
+        if lake.exists("ops.files"):
+            files = lake.read("ops.files").where(F.col("status") == "loaded").select("source", "batch")
+        else:
+            bronze = [
+                lake.read(f"bronze.{name}").select("_source", "_batch").toDF("source", "batch") for name in sources
+            ]
+            files = reduce(DataFrame.unionByName, bronze) if bronze else lake.spark.createDataFrame([], BATCHES)
+        for row in files.select("source", "batch").distinct().collect():
+            book.loaded.setdefault(row["source"], set()).add(row["batch"])
+        if lake.exists("ops.batches"):
+            book.batches = {(row["source"], row["batch"]): row for row in lake.read("ops.batches").collect()}
+        if lake.exists("ops.duplicates"):
+            noted = lake.read("ops.duplicates").select("source", "batch").distinct().collect()
+            book.doubled = {(row["source"], row["batch"]) for row in noted}
+        return book
+
+    def pending(self, source: str, contract: str) -> list[str]:
+        """Loaded batches without a sound account, and batches held under another contract."""
+        done = {
+            batch
+            for (owner, batch), row in self.batches.items()
+            if owner == source and row["adds_up"] and (row["status"] == "refined" or row["contract"] == contract)
+        }
+        return sorted(self.loaded.get(source, set()) - done)
+
+    def close(self, works: list[Work]) -> dict[str, int]:
+        """Writes quality and accounts; the accounts last, because they say that a batch is done.
+
+        Older batches are counted again: corrections that came since have superseded rows of theirs.
+
+        Returns:
+            Source -> rows that are the latest of their key.
+
+        Raises:
+            ContractError: rows of a batch are lost or counted twice.
+        """
+        if not works:
+            return {}
+        lake = self.step.lake
+        quality = [(*row, self.step.now, self.step.run_id) for work in works for row in _quality(work)]
+        if quality:
+            keys = ["source", "batch", "rule", "expectation"]
+            frame = lake.spark.createDataFrame(quality, QUALITY)
+            about = "What every rule found in every batch."
+            lake.merge("ops.quality", frame, on=keys, update=_others(QUALITY, keys), about=about)
+        found = {work.name: work for work in works}
+        counted = self._counted(works)
+        rows = [self._row(found[source], account) for source, account in counted]
+        keys = ["source", "batch"]
+        frame, about = lake.spark.createDataFrame(rows, BATCHES), "Where the rows of every batch are."
+        lake.merge("ops.batches", frame, on=keys, update=_others(BATCHES, keys), about=about)
+        wrong = [f"{source} {account}" for source, account in counted if not account.adds_up]
+        if wrong:
+            raise ContractError("rows do not add up: " + "; ".join(wrong))
+        latest: dict[str, int] = {}
+        for source, account in counted:
+            latest[source] = latest.get(source, 0) + account.silver
+        return latest
+
+    def _counted(self, works: list[Work]) -> list[tuple[str, Account]]:
+        lake = self.step.lake
+        received: dict[tuple[str, str], int] = {}
+        counts: list[DataFrame] = []
+        for work in works:
+            received.update({key: row["received"] for key, row in self.batches.items() if key[0] == work.name})
+            received.update({(work.name, b): work.counts[b].received if b in work.counts else 0 for b in work.pending})
+            mine = [count_silver(work.read("silver")), count_duplicates(lake.read("ops.duplicates"), work.name)]
+            if lake.exists(work.table("quarantine")):
+                mine.append(count_quarantined(work.read("quarantine")))
+            counts += [frame.withColumn("source", F.lit(work.name)) for frame in mine]
+        return accounts(received, counts)
+
+    def _row(self, work: Work, account: Account) -> tuple[object, ...]:
+        old = self.batches.get((work.name, account.batch))
+        new = old is None or account.batch in work.pending
+        status = "held" if account.batch in work.held else "refined"
+        fate: tuple[object, ...] = (
+            work.contract,
+            status,
+            work.held.get(account.batch, ""),
+            self.step.now,
+            self.step.run_id,
         )
-    else:
-        loaded = lake.read(f"bronze.{source}").select(F.col("_batch").alias("batch"))
-    batches = {row["batch"] for row in loaded.distinct().collect()}
-    if lake.exists("ops.batches"):
-        mine = lake.read("ops.batches").where((F.col("source") == source) & F.col("adds_up"))
-        done = mine.where((F.col("status") == "refined") | (F.col("contract") == contract))
-        batches -= {row["batch"] for row in done.select("batch").collect()}
-    return sorted(batches)
+        if old is not None and not new:
+            fate = (old["contract"], old["status"], old["reason"], old["refined_at"], old["run_id"])
+        rows = (account.received, account.silver, account.superseded, account.duplicate, account.quarantined)
+        return (work.name, account.batch, *rows, account.adds_up, *fate)
+
+    def held(self, source: str, work: Work | None) -> list[str]:
+        """What to say about held batches. Once a later batch has been refined, they are only warned of."""
+        fates: dict[str, tuple[str, str, datetime]] = {
+            batch: (row["status"], row["reason"], _aware(row["refined_at"], self.step.now))
+            for (owner, batch), row in self.batches.items()
+            if owner == source
+        }
+        if work is not None:
+            now = self.step.now
+            fates |= {b: ("held" if b in work.held else "refined", work.held.get(b, ""), now) for b in work.pending}
+        last_good = max((at for status, _, at in fates.values() if status == "refined"), default=None)
+        stopped = []
+        for batch, (status, reason, at) in sorted(fates.items()):
+            text = f"{source}: batch {batch} is held back, all its rows are in quarantine: {reason}"
+            if status == "held" and last_good is not None and last_good > at:
+                self.step.warn(text)
+            elif status == "held":
+                stopped.append(f"{text}; see quarantine.{source}, then mend the contract or ask for the batch again")
+        return stopped
 
 
 def check_layout(work: Work) -> None:
@@ -54,23 +163,32 @@ def check_layout(work: Work) -> None:
             )
 
 
-def write_quality(work: Work) -> None:
-    """One row for each rule and new batch."""
-    step = work.step
-    rows = [
-        (work.name, batch, *_found(outcome), work.contract, step.now, step.run_id)
-        for batch, counts in work.counts.items()
-        for outcome in counts.outcomes
-    ]
-    if rows:
-        keys = ["source", "batch", "rule", "expectation"]
-        frame = step.lake.spark.createDataFrame(rows, QUALITY)
-        step.lake.create("ops.quality", frame, about="What every rule found in every batch.")
-        same = (F.col("source") == work.name) & F.col("batch").isin(list(work.counts))
-        if step.lake.read("ops.quality").where(same).isEmpty():
-            step.lake.append("ops.quality", frame)
-        else:
-            step.lake.merge("ops.quality", frame, on=keys, update=_others(QUALITY, keys))
+def report(work: Work) -> None:
+    """The line of a source, and a warning for each broken rule that keeps its rows."""
+    failed: dict[str, int] = {}
+    kept: dict[str, int] = {}
+    for counts in work.counts.values():
+        for outcome in counts.outcomes:
+            if outcome.verdict is False:
+                observed = f" (observed {outcome.observed})" if outcome.observed else ""
+                work.step.warn(f"{work.name}: a batch breaks “{outcome.check.rule}”{observed}")
+            elif outcome.failed:
+                into = kept if outcome.check.severity == "warn" else failed
+                into[outcome.check.reason] = into.get(outcome.check.reason, 0) + outcome.failed
+    total = sum(counts.received for counts in work.counts.values())
+    broken = sum(counts.broken for counts in work.counts.values())
+    worst = sorted(failed.items(), key=lambda item: (-item[1], item[0]))[:_SHOWN]
+    listed = " · ".join(f"{text} {n:,}" for text, n in worst)
+    line = f"{work.name}: {total:,} rows, {broken:,} quarantined" + (f" ({listed})" if listed else "")
+    work.step.say(line + (f"; {work.retried:,} rows of quarantine looked at again" if work.retried else ""))
+    for text, n in kept.items():
+        work.step.warn(f"{work.name}: {n:,} rows kept, although {text}")
+
+
+def _quality(work: Work) -> Iterable[tuple[object, ...]]:
+    for batch, counts in work.counts.items():
+        for outcome in counts.outcomes:
+            yield (work.name, batch, *_found(outcome), work.contract)
 
 
 def _found(outcome: Outcome) -> tuple[object, ...]:
@@ -82,97 +200,9 @@ def _found(outcome: Outcome) -> tuple[object, ...]:
 
 
 def _others(schema: str, keys: list[str]) -> list[str]:
-    return [name for name in (field.split()[0] for field in schema.split(", ")) if name not in keys]
+    return [name for name in (part.split()[0] for part in schema.split(", ")) if name not in keys]
 
 
-def write_batches(work: Work) -> int:
-    """Counts where the rows of every batch are now, also of older ones whose rows were superseded since.
-
-    Returns:
-        Rows of the source that are the latest of their key.
-
-    Raises:
-        ContractError: rows of a batch are lost or counted twice.
-    """
-    step, lake = work.step, work.step.lake
-    before = {}
-    if lake.exists("ops.batches"):
-        mine = lake.read("ops.batches").where(F.col("source") == work.name)
-        before = {row["batch"]: row for row in mine.collect()}
-    received = {batch: row["received"] for batch, row in before.items()}
-    received.update({batch: work.counts[batch].received if batch in work.counts else 0 for batch in work.pending})
-    counts = [count_silver(work.read("silver")), count_duplicates(lake.read("ops.duplicates"), work.name)]
-    if lake.exists(work.table("quarantine")):
-        counts.append(count_quarantined(work.read("quarantine")))
-    found = accounts(received, *counts)
-    rows = []
-    for account in found:
-        old = before.get(account.batch)
-        new = old is None or account.batch in work.pending
-        same = (work.contract, "held" if account.batch in work.held else "refined", work.held.get(account.batch, ""))
-        contract, status, reason = same if new or old is None else (old["contract"], old["status"], old["reason"])
-        rows.append(
-            (
-                work.name, account.batch, account.received, account.silver, account.superseded, account.duplicate,
-                account.quarantined, account.adds_up, contract, status, reason, step.now if new else old["refined_at"],
-                step.run_id if new else old["run_id"],
-            )
-        )  # fmt: skip
-    frame, keys = lake.spark.createDataFrame(rows, BATCHES), ["source", "batch"]
-    if before:
-        lake.merge("ops.batches", frame, on=keys, update=_others(BATCHES, keys))
-    else:
-        lake.append("ops.batches", frame, about="Where the rows of every batch are.")
-    wrong = [str(account) for account in found if not account.adds_up]
-    if wrong:
-        raise ContractError(f"{work.name} does not add up: " + "; ".join(wrong))
-    return sum(account.silver for account in found)
-
-
-def report(work: Work) -> None:
-    """The line of a source, and a warning for each broken rule that keeps its rows."""
-    failed: dict[str, int] = {}
-    for counts in work.counts.values():
-        for outcome in counts.outcomes:
-            if outcome.verdict is False:
-                observed = f" (observed {outcome.observed})" if outcome.observed else ""
-                work.step.warn(f"{work.name}: a batch breaks “{outcome.check.rule}”{observed}")
-            elif outcome.failed and outcome.check.severity == "warn":
-                failed[f"warn {outcome.check.reason}"] = failed.get(f"warn {outcome.check.reason}", 0) + outcome.failed
-            elif outcome.failed:
-                reason = outcome.check.reason.removeprefix("broken rule: ")
-                reason = f"not so: {reason}" if reason != outcome.check.reason else reason
-                failed[reason] = failed.get(reason, 0) + outcome.failed
-    total = sum(counts.received for counts in work.counts.values())
-    broken = sum(counts.broken for counts in work.counts.values())
-    worst = sorted(((n, text) for text, n in failed.items() if not text.startswith("warn ")), reverse=True)
-    listed = " · ".join(f"{text} {n:,}" for n, text in worst[:_SHOWN])
-    line = f"{work.name}: {total:,} rows, {broken:,} quarantined" + (f" ({listed})" if listed else "")
-    work.step.say(line + (f"; {work.retried:,} rows of quarantine looked at again" if work.retried else ""))
-    for text, n in failed.items():
-        if text.startswith("warn "):
-            work.step.warn(f"{work.name}: {n:,} rows kept, although {text.removeprefix('warn ')}")
-
-
-def held_batches(work: Work) -> list[str]:
-    """What to say about batches that are held, once no later batch has been refined; older ones are only warned of."""
-    lake = work.step.lake
-    if not lake.exists("ops.batches"):
-        return []
-    rows = (
-        lake.read("ops.batches")
-        .where(F.col("source") == work.name)
-        .select("batch", "status", "reason", "refined_at")
-        .collect()
-    )
-    last_good = max((row["refined_at"] for row in rows if row["status"] == "refined"), default=None)
-    stopped = []
-    for row in sorted(rows, key=lambda row: str(row["batch"])):
-        if row["status"] != "held":
-            continue
-        text = f"{work.name}: batch {row['batch']} is held back, all its rows are in quarantine: {row['reason']}"
-        if last_good is not None and last_good > row["refined_at"]:
-            work.step.warn(text)
-        else:
-            stopped.append(f"{text}; see quarantine.{work.name}, then mend the contract or ask for the batch again")
-    return stopped
+def _aware(moment: datetime, like: datetime) -> datetime:
+    """Spark hands back times without a zone; the process runs in UTC."""
+    return moment.replace(tzinfo=like.tzinfo) if moment.tzinfo is None else moment
