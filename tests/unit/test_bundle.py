@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,11 @@ from databricks.bundles.schemas import Schema
 from databricks.bundles.volumes import Volume
 
 from finlake.cli.jobs import check_bundle, load_bundle, run_job
+from finlake.config import load
 from finlake.config.load import plain, read_yaml
+from finlake.errors import ConfigError, UnknownNameError
+from finlake.pipelines.step import Step
+from finlake.pipelines.use_cases import use_cases
 
 ROOT = Path(__file__).parents[2]
 FILES = [ROOT / "databricks.yml", *sorted((ROOT / "resources").glob("*.yml"))]
@@ -64,7 +69,7 @@ def test_the_clis_schema_accepts(path: Path):
     validator = jsonschema_rs.validator_for(json.loads(Path(BUNDLE_SCHEMA).read_text("utf-8")))
     errors = [
         f"{list(error.instance_path)}: {error.message[:200]}"
-        for error in validator.iter_errors(plain(read_yaml(path).data))
+        for error in validator.iter_errors(json.loads(json.dumps(plain(read_yaml(path).data))))
     ]
     assert errors == []
 
@@ -108,31 +113,32 @@ def test_only_training_needs_a_cluster():
 
 
 def test_a_new_use_case_file_is_scheduled_without_touching_resources(tmp_path: Path):
-    """The loop's inputs come from the step, which reads the folder; here it is asked through the real step."""
-    from finlake.config import Config, Target
-    from finlake.pipelines.use_cases import use_cases
-
+    """The loop's inputs come from the real step, which reads the copied configuration."""
     conf = shutil.copytree(ROOT / "conf", tmp_path / "conf")
-    names = sorted(path.stem for path in (conf / "use_cases").glob("*.yml"))
-    config = Config(conf, Target(target="local"))
+    text = (conf / "use_cases" / "card_fraud.yml").read_text("utf-8")
+    (conf / "use_cases" / "a_third_one.yml").write_text(
+        text.replace("use_case: card_fraud", "use_case: a_third_one", 1)
+    )
     scored: list[str] = []
 
     def execute(argv: list[str]) -> dict[str, Any]:
+        given = dict(zip(argv[1::2], argv[2::2], strict=True))
         if argv[0] == "use-cases":
-            config.use_cases = {path.stem: object() for path in (conf / "use_cases").glob("*.yml")}
-            return use_cases(_Step(config), argv[argv.index("--only") + 1])
+            return use_cases(Step(None, load(given["--conf"]), datetime.now(UTC), "use-cases"), given["--only"])
         if argv[0] == "score":
-            scored.append(argv[argv.index("--use-case") + 1])
+            scored.append(given["--use-case"])
         return {}
 
-    (conf / "use_cases" / "a_third_one.yml").write_text("use_case: a_third_one\n")
     result = run_job("nightly", bundle_root=ROOT, execute=execute, variables={"conf": str(conf)})
     assert result.ok
-    assert scored == sorted([*names, "a_third_one"])
+    assert scored == ["a_third_one", "card_fraud", "credit_default"]
 
 
-class _Step:
-    """Only what the step `use-cases` looks at."""
-
-    def __init__(self, config: Any) -> None:
-        self.config = config
+def test_one_use_case_can_be_asked_for_and_none_at_all_is_an_error(tmp_path: Path):
+    step = Step(None, load(ROOT / "conf"), datetime.now(UTC), "use-cases")
+    assert use_cases(step, "credit_default") == {"use_cases": ["credit_default"]}
+    with pytest.raises(UnknownNameError, match="did you mean 'card_fraud'"):
+        use_cases(step, "card_fruad")
+    step.config.use_cases.clear()
+    with pytest.raises(ConfigError, match="holds no use case"):
+        use_cases(step)
