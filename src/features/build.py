@@ -59,7 +59,8 @@ def build_features(
             frame = frame.withColumn(f"f_{definition.name}", made)
     plain = {name: F.col("this")[column].cast("double") for name, column in selection.own.items()}
     return frame.select(
-        "decision_key", *(F.col("this")[name].alias(name) for name in carried(use_case, config)), "event_ts", "decision_ts",
+        "decision_key", *(F.col("this")[name].alias(name) for name in carried(use_case, config)),
+        "event_ts", "decision_ts",
         *(finite(plain[n] if n in plain else F.col(f"f_{n}")).alias(n) for n in selection.outputs),
         F.lit(definition_digest(use_case, config.groups)).alias("_definition"),
     )  # fmt: skip

@@ -47,22 +47,24 @@ def split_by_label(rows: DataFrame, key: Column, periods: DataFrame, name: str) 
     inside = F.filter(
         F.flatten(F.transform("_periods", lambda p: F.array(p["a"], p["b"]))), lambda at: (at > begin) & (at < end)
     )
-    starts = F.array_sort(F.array_distinct(F.concat(F.array(begin), inside)))
+    states = F.transform(F.array_sort(F.array_distinct(F.concat(F.array(begin), inside))), _state)
+    changes = F.filter(states, lambda s, i: (i == 0) | (s["hit"] != F.coalesce(F.get(states, i - 1)["hit"], F.lit(-1))))
+    never = F.array(F.struct(begin.alias("at"), F.lit(0).cast("bigint").alias("hit")))
+    kept = [f"`{c}`" for c in rows.columns if c not in ("_from", "_until")]
+    states_of = F.when(F.col("_periods").isNull(), never).otherwise(changes).alias("_states")
+    cut = joined.select(*kept, "_until", states_of)
     pieces = F.transform(
-        starts,
-        lambda at, place: F.struct(
-            at.alias("a"),
-            F.coalesce(F.get(starts, place + 1), end).alias("b"),
-            F.exists("_periods", lambda p: (p["a"] <= at) & (at < p["b"])).cast("bigint").alias("hit"),
+        "_states",
+        lambda s, i: F.struct(
+            s["at"].alias("_from"), F.coalesce(F.get("_states", i + 1)["at"], F.col("_until")).alias("_until"), s["hit"].alias(name)
         ),
     )
-    whole = F.array(F.struct(begin.alias("a"), end.alias("b"), F.lit(0).cast("bigint").alias("hit")))
-    piece = F.explode(F.when(F.col("_periods").isNull(), whole).otherwise(pieces)).alias("_piece")
-    kept = [f"`{c}`" for c in rows.columns if c not in ("_from", "_until")]
-    cut = joined.select(*kept, piece)
-    return cut.select(
-        *kept, F.col("_piece.a").alias("_from"), F.col("_piece.b").alias("_until"), F.col("_piece.hit").alias(name)
-    )
+    return cut.select(*kept, F.inline(pieces))
+
+
+def _state(at: Column) -> Column:
+    hit = F.exists("_periods", lambda p: (p["a"] <= at) & (at < p["b"]))
+    return F.struct(at.alias("at"), hit.cast("bigint").alias("hit"))
 
 
 def labels(decisions: DataFrame, periods: DataFrame, use_case: UseCase, scored: Source, as_of: datetime) -> DataFrame:

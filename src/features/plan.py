@@ -107,7 +107,7 @@ def refuse(definition: Definition, use_case: UseCase, conditions: tuple[Expr, ..
         raise ConfigError("including_this: the time since the decision's own row is always 0")
     if definition.source != use_case.score.each:
         raise ConfigError(
-            f"including_this: the scored rows are of {use_case.score.each}, and this window runs over {definition.source}"
+            f"including_this: scored rows are of {use_case.score.each}, and this window runs over {definition.source}"
         )
     if any(condition.names("label") for condition in conditions):
         raise ConfigError("including_this: the label of the decision's own row is what the model is to find out")

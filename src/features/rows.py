@@ -30,7 +30,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Component:
-    """One aggregate of a value over a frame [low, high] of microseconds relative to the decision; low None: all before."""
+    """One aggregate of a value over a frame [low, high] in microseconds from the decision's row; low None: all before."""
 
     function: str  # count | sum | min | max | last
     value: Value

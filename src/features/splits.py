@@ -69,7 +69,7 @@ def split_bounds(
     if first_event is not None and train_until <= first_event.astimezone(zone).date():
         raise TrainingError(
             f"{use_case.use_case}: train would be {train_from} to {train_until}, before the first event "
-            f"({first_event.astimezone(zone).date()}); labels are mature up to {until}. Shorten split in the use case, or wait"
+            f"({first_event.astimezone(zone).date()}); labels are mature up to {until}. Shorten the split, or wait"
         )
     spans = [(train_from, train_until), (choose_from, choose_until), (test_from, until)]
     return Bounds(*(Span(_midnight(a, zone), _midnight(b, zone)) for a, b in spans))

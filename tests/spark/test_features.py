@@ -1,0 +1,144 @@
+"""Features in batch against a reference that looks at every version for every decision."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+
+import pytest
+from feature_cases import BERLIN, PAYMENTS, REPORTS, Meaning, Reference, config, rows, world
+
+from finlake.features.build import build_features, sources_read
+from finlake.features.decisions import decisions
+from finlake.lakehouse import table_digest
+
+H, D = timedelta(hours=1), timedelta(days=1)
+GROUPS = {
+    "card": {
+        "entity": "card",
+        "features": {
+            "n_{window}": {"count": "rows", "windows": ["1h", "1d", "3d"]},
+            "sum_1d": {"sum": "amount", "windows": ["1d"]},
+            "sum_unknown_1h": {"sum": "amount", "windows": ["1h"], "when_empty": "unknown"},
+            "mean_3d": {"mean": "amount", "windows": ["3d"], "including_this": True},
+            "mean_km_1d": {"mean": "km", "windows": ["1d"], "when_empty": 0},
+            "min_1d": {"min": "amount", "windows": ["1d"]},
+            "max_items_3d": {"max": "items", "windows": ["3d"], "ends_before": "1h", "including_this": True},
+            "night_3d": {"share": "hour(paid_at) < 6", "windows": ["3d"], "zone": "Europe/Berlin"},
+            "few_1d": {"count": "rows", "where": "amount < 5 or items is null", "windows": ["1d"], "ends_before": "1d"},
+            "since": {"time_since": "last row", "unit": "minutes"},
+            "since_large": {"time_since": "last row", "unit": "hours", "where": "amount > 1000", "ends_before": "1h"},
+            "times": {"ratio": ["this.amount", "mean_3d"]},
+            "log_items": {"row": "case when this.items > 0 then ln(this.items + n_1d) end"},
+            "known_1d": {"count": "rows", "clock": "known", "windows": ["1d"], "ends_before": "1h"},
+        },
+    },
+    "shop": {
+        "entity": "shop",
+        "features": {
+            "fraud_{window}": {"share": "label(fraud) = 1", "windows": ["1d", "3d"], "ends_before": "1d"},
+            "told_1d": {"count": "rows", "where": "label(fraud) = 1", "clock": "known", "windows": ["1d"]},
+            "bad_3d": {"share": "outcome = 'bad'", "windows": ["3d"]},
+        },
+    },
+}
+
+
+def total(values):
+    return float(sum(values))
+
+
+def mean(values):
+    return float(sum(values)) / len(values) if values else None
+
+
+def number(column):
+    return lambda v, at: None if v.values[column] is None or v.values[column] != v.values[column] else v.values[column]
+
+
+def meanings(reference: Reference) -> dict[str, Meaning]:
+    amount, items = number("amount"), number("items")
+
+    def label(version, at):
+        return reference.positive(version.key, at)
+
+    def few(version, at):
+        return version.values["items"] is None or (amount(version, at) is not None and amount(version, at) < 5)
+
+    def bad(version, at):
+        return None if version.values["outcome"] is None else version.values["outcome"] == "bad"
+
+    return {
+        **{f"n_{name}": Meaning(len, window=w) for name, w in (("1h", H), ("1d", D), ("3d", 3 * D))},
+        "sum_1d": Meaning(total, window=D, row=amount),
+        "sum_unknown_1h": Meaning(lambda v: total(v) if v else None, window=H, row=amount),
+        "mean_3d": Meaning(mean, window=3 * D, row=amount, own=True),
+        "mean_km_1d": Meaning(lambda v: mean(v) or 0.0, window=D, row=number("km")),
+        "min_1d": Meaning(lambda v: float(min(v)) if v else None, window=D, row=amount),
+        "max_items_3d": Meaning(lambda v: float(max(v)) if v else None, window=3 * D, delay=H, row=items, own=True),
+        "night_3d": Meaning(mean, window=3 * D, row=lambda v, at: v.values["paid_at"].astimezone(BERLIN).hour < 6),
+        "few_1d": Meaning(len, window=D, delay=D, where=few),
+        "known_1d": Meaning(len, window=D, delay=H, clock="known"),
+        "fraud_1d": Meaning(mean, "shop", D, D, row=label),
+        "fraud_3d": Meaning(mean, "shop", 3 * D, D, row=label),
+        "told_1d": Meaning(len, "shop", D, where=label, clock="known", labelled=True),
+        "bad_3d": Meaning(mean, "shop", 3 * D, row=bad),
+        "since": Meaning(len),
+        "since_large": Meaning(len, delay=H, where=lambda v, at: (amount(v, at) or 0) > 1000),
+    }
+
+
+def expected(reference: Reference) -> dict[str, dict[str, float | None]]:
+    made = {}
+    for key, (this, _) in reference.decisions.items():
+        found = {name: reference.value(key, meaning) for name, meaning in meanings(reference).items()}
+        for name, unit in (("since", 60), ("since_large", 3600)):
+            found[name] = None if found[name] is None else found[name] / unit
+        amount, items = this.values["amount"], this.values["items"]
+        found["this_amount"] = None if amount is None else float(amount)
+        usual = found["mean_3d"]
+        found["times"] = None if amount is None or not usual else float(amount) / usual
+        count = found["n_1d"]
+        found["log_items"] = math.log(items + count) if items and count is not None else None
+        made[key] = found
+    return made
+
+
+def frames(spark, payments, reports, parts=2):
+    return {
+        "payments": spark.createDataFrame(rows(payments, PAYMENTS), PAYMENTS).repartition(parts),
+        "reports": spark.createDataFrame(rows(reports, REPORTS), REPORTS).repartition(parts),
+    }
+
+
+def build(spark, conf, payments, reports, parts=2):
+    versions = frames(spark, payments, reports, parts)
+    use_case = conf.use_cases["fraud"]
+    assert set(sources_read(use_case, conf)) == set(versions)
+    known = decisions(versions["payments"], use_case, conf.source("payments"))
+    return build_features(known, versions, use_case, conf)
+
+
+@pytest.mark.parametrize(("as_of", "seed"), [("known_at", 1), ("happened_at", 2)])
+def test_every_feature_is_what_was_known_at_the_decision(spark, as_of, seed):
+    payments, reports = world(seed)
+    reference = Reference(payments, reports, as_of)
+    wanted = expected(reference)
+    got = {row["decision_key"]: row.asDict() for row in build(spark, config(GROUPS, as_of), payments, reports).collect()}
+    assert got.keys() == wanted.keys()
+    wrong = [
+        (key, name, value, got[key][name])
+        for key, features in wanted.items()
+        for name, value in features.items()
+        if not same(value, got[key][name])
+    ]
+    assert not wrong, f"{len(wrong)} of {sum(map(len, wanted.values()))} values differ: {wrong[:10]}"
+    for name in wanted["p0"]:
+        values = {features[name] for features in wanted.values()}
+        assert len(values) > 1, f"{name} says nothing in this test"
+
+
+def same(wanted, got):
+    if wanted is None or got is None:
+        return wanted is got
+    return math.isclose(wanted, got, rel_tol=1e-9, abs_tol=1e-12)
