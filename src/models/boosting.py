@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +51,7 @@ def fit_distributed(
     """
     from xgboost.spark import SparkXGBClassifier
 
+    logging.getLogger("XGBoost-PySpark").setLevel(logging.WARNING)
     check_slots(frame.sparkSession, workers)
     rows = frame.where(F.col("part").isin("train", "choose") & F.col("label").isNotNull())
     check_rows(rows, row_id, workers)
@@ -68,6 +70,7 @@ def fit_distributed(
         early_stopping_rounds=_PATIENCE,
         random_state=seed,
         verbosity=0,
+        verbose=False,
         **_spark_parameters(features, parameters, constraints or {}),
     )
     return finish(classifier.fit(sharded).get_booster(), features)
@@ -142,8 +145,8 @@ def check_slots(spark: SparkSession, workers: int) -> None:
     slots = task_slots(spark)
     if workers > slots:
         raise TrainingError(
-            f"model.workers is {workers}, but this cluster runs {slots} tasks at a time, so the fit would wait for ever; "
-            f"lower workers to {slots} or fewer, or take a larger cluster"
+            f"model.workers is {workers}, but this cluster runs {slots} tasks at a time, so the fit would wait "
+            f"for ever; lower workers to {slots} or fewer, or take a larger cluster"
         )
 
 
@@ -174,7 +177,8 @@ def check_rows(rows: DataFrame, row_id: str, workers: int) -> None:
         for part in totals:
             if (number, part) not in filled:
                 raise TrainingError(
-                    f"worker {number} of {workers} would get no {part} rows ({totals[part][0]} in all); lower model.workers"
+                    f"worker {number} of {workers} would get no {part} rows ({totals[part][0]} in all); "
+                    "lower model.workers"
                 )
     total = sum(count for count, _ in totals.values())
     distinct = rows.select(row_id).distinct().count()

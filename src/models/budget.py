@@ -58,6 +58,7 @@ def at_budget(frame: DataFrame, models: Sequence[str], policy: Policy, opening: 
 
     `frame`: day, event_ts, entity, label (0/1), value, `margin_<model>`.
     """
+    calls = F.lit(policy.alerts_per_day)
     scored = F.explode(
         F.array(*(F.struct(F.lit(m).alias("model"), F.col(f"margin_{m}").alias("margin")) for m in models))
     ).alias("scored")
@@ -73,7 +74,7 @@ def at_budget(frame: DataFrame, models: Sequence[str], policy: Policy, opening: 
         .where((F.col("model") != "baseline_rule") | (F.col("margin") > 0))
     )
     order = Window.partitionBy("model", "day").orderBy(F.desc("margin"), F.xxhash64("entity", "day"))
-    alerts = by_entity.withColumn("place", F.row_number().over(order)).where(F.col("place") <= policy.alerts_per_day)
+    alerts = by_entity.withColumn("place", F.row_number().over(order)).where(F.col("place") <= calls)
     daily = alerts.groupBy("model", "day").agg(
         F.count(F.lit(1)).alias("alerts"), F.sum("hit").alias("correct"), F.sum("found").alias("found")
     )

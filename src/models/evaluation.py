@@ -1,7 +1,8 @@
 """How good a model is on the test period, beside what people use today, with intervals.
 
 Spark counts rows by day and score bin; everything else is arithmetic on those bounded counts.
-Days are queue days of an alert budget, else business days; intervals resample them, the same ones for every model, so differences are paired.
+Days are queue days of an alert budget, else business days. Intervals resample them, the same ones for every model, so
+differences are paired.
 """
 
 from __future__ import annotations
@@ -138,7 +139,8 @@ def evaluate(
     rows, positives = float(own["rows"].sum()), float(own["positives"].sum())
     if positives in (0.0, rows):
         raise TrainingError(
-            f"the test part has {rows:,.0f} labelled rows and {positives:,.0f} positives; it needs both kinds: lengthen split.test"
+            f"the test part has {rows:,.0f} labelled rows and {positives:,.0f} positives; it needs both kinds: "
+            "lengthen split.test"
         )
     days = np.sort(test["day"].unique())
     weights = day_weights(len(days), seed) if len(days) > 1 else np.ones((1, 1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import pandas as pd
@@ -18,7 +18,7 @@ Render = Callable[[str, float | None, Mapping[str, float | None], datetime], str
 
 
 def reasons(rows: DataFrame, key: Sequence[str], artefact: Artefact, render: Render, count: int = 4) -> DataFrame:
-    """`key` columns (with decision_ts) and `reasons`: the strongest features that raised each row's score, strongest first.
+    """`key` columns (with decision_ts) and `reasons`: the features that raised each row's score most, strongest first.
 
     Contributions are in log odds before calibration. A missing value is null.
     """
@@ -27,7 +27,7 @@ def reasons(rows: DataFrame, key: Sequence[str], artefact: Artefact, render: Ren
     fields = ", ".join(f"`{name}` {taken.schema[name].dataType.simpleString()}" for name in key)
     keys = list(key)
 
-    def run(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    def run(frames: Iterable[pd.DataFrame]) -> Iterable[pd.DataFrame]:
         scorer = artefact.scorer()
         for frame in frames:
             values = frame[[f"x_{name}" for name in features]].set_axis(features, axis=1)

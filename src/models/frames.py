@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -99,7 +99,7 @@ def with_margins(
     schema = StructType([*fields, *(StructField(f"margin_{name}", DoubleType()) for name in models)])
     names, wanted = list(keep), dict(models)
 
-    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def run(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
         import pyarrow
 
         made = {name: (list(features), build()) for name, (features, build) in wanted.items()}

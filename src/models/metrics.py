@@ -45,7 +45,7 @@ def predicted_to_observed(positives: Counts, negatives: Counts, probability: np.
 
 
 def psi(expected: Counts, seen: Counts) -> np.ndarray:
-    """Population stability: Σ (seen − expected)·ln(seen/expected) over shares; half a row stands in for an empty bin."""
+    """Population stability: Σ (seen − expected)·ln(seen/expected) over shares; an empty bin counts as half a row."""
     first = (expected + 0.5) / (expected + 0.5).sum(axis=-1, keepdims=True)
     second = (seen + 0.5) / (seen + 0.5).sum(axis=-1, keepdims=True)
     return np.asarray(((second - first) * np.log(second / first)).sum(axis=-1))

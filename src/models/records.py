@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 MODELS = (
-    "use_case string, model string, version string, digest string, run_id string, mlflow_run string, metrics map<string,double>, "
-    "tables map<string,bigint>, definition string, training_digest string, features array<string>, champion_compared string, "
-    "evaluation string, as_of timestamp, status string, alias string, reasons array<string>, trained_at timestamp, judged_at timestamp"
+    "use_case string, model string, version string, digest string, run_id string, mlflow_run string, metrics "
+    "map<string,double>, tables map<string,bigint>, definition string, training_digest string, features "
+    "array<string>, champion_compared string, evaluation string, as_of timestamp, status string, alias string, "
+    "reasons array<string>, trained_at timestamp, judged_at timestamp"
 )
 TRIALS = (
-    "run_id string, use_case string, study string, trial int, params map<string,double>, metric double, rounds int, seconds double, "
-    "status string, mlflow_run string, finished_at timestamp"
+    "run_id string, use_case string, study string, trial int, params map<string,double>, metric double, rounds "
+    "int, seconds double, status string, mlflow_run string, finished_at timestamp"
 )
-TEST_READS = "run_id string, use_case string, model_digest string, tested_from date, tested_until date, rows bigint, read_at timestamp"
+TEST_READS = (
+    "run_id string, use_case string, model_digest string, tested_from date, tested_until date, rows bigint, "
+    "read_at timestamp"
+)
 GATES = (
-    "run_id string, use_case string, version string, gate string, passed boolean, reason string, value double, low double, "
-    "high double, judged_at timestamp"
+    "run_id string, use_case string, version string, gate string, passed boolean, reason string, value double, "
+    "low double, high double, judged_at timestamp"
 )
 MODELS_ABOUT = "One row for each model version: what it is, how it did on its test, and whether it may decide."
 TRIALS_ABOUT = "One row for each trial of a search, written as it finishes; a search that was stopped uses them again."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from pyspark.sql import Column, DataFrame, Window
@@ -32,7 +32,7 @@ def probabilities(frame: DataFrame, keep: Sequence[str], artefact: Artefact) -> 
     added = [StructField("raw_score", DoubleType()), StructField("probability", DoubleType())]
     schema = StructType([*(taken.schema[name] for name in names), *added])
 
-    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def run(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
         import pyarrow
 
         scorer = artefact.scorer()

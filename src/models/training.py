@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -53,7 +54,7 @@ def train_model(
     progress: Progress,
     known: Mapping[str, Trial] | None = None,
     champion: tuple[str, Artefact] | None = None,
-    trace: Mapping[str, object] | None = None,
+    trace: Mapping[str, Any] | None = None,
 ) -> Trained:
     """Trains on a stored training set; it is read several times, so it must not be a plan that is computed anew.
 

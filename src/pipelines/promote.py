@@ -30,7 +30,7 @@ class Outcome:
 
 
 def promote(step: Step, use_case: str) -> Values:
-    """Judges the newest version. A pass makes it challenger; champion needs a win, and approval where that is asked for.
+    """Judges the newest version. A pass makes it challenger; champion needs a win, and approval where that is asked.
 
     A version that fails keeps no alias and is scored for review only. Running it again changes nothing by itself.
     """

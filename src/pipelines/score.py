@@ -19,7 +19,7 @@ from finlake.pipelines.step import Step, Values
 
 ABOUT = "Every score ever given, with the decision it led to; rows are never changed."
 COMMENTS = {
-    "kind": "first: the decision that stands; shadow: a later score of the same decision; review: by a model not in charge",
+    "kind": "first: the decision that stands; shadow: a later score of it; review: by a model that is not in charge",
     "probability": "calibrated chance of a positive",
     "raw_score": "log odds before calibration; ranks alerts",
     "decision_ts": "the moment the decision is taken at; nothing later is known",

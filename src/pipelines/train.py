@@ -74,7 +74,7 @@ def train_on(
                 seed=step.seed,
                 known=trials.known(),
                 champion=(incumbent, registry.load(incumbent)) if incumbent else None,
-                progress=Progress(step.say, trials.finished, lambda model: _count_test_read(step, use_case, frame, model)),
+                progress=Progress(step.say, trials.finished, lambda model: _read_test(step, use_case, frame, model)),
                 trace={"definition": definition, "as_of": step.now.isoformat(), "tables": tables, "split": split or {}},
             )  # fmt: skip
         version = _register(step, registry, run, trained, digest)
@@ -141,8 +141,8 @@ class TrialLog:
         self._registry.end(run, failed=trial.status != "ok")
         metric = trial.metric if trial.status == "ok" else None
         row = (
-            self._step.run_id, self._use_case.use_case, self._study, trial.number, trial.parameters, metric, trial.rounds,
-            trial.seconds, trial.status, run, moment,
+            self._step.run_id, self._use_case.use_case, self._study, trial.number, trial.parameters, metric,
+            trial.rounds, trial.seconds, trial.status, run, moment,
         )  # fmt: skip
         lake = self._step.lake
         lake.append("ops.trials", lake.spark.createDataFrame([row], records.TRIALS), about=records.TRIALS_ABOUT)
@@ -156,7 +156,7 @@ def spoken(first: str, last: str) -> str:
     return " to ".join(days) if len(days) == 2 else f"until {days[-1]}"
 
 
-def _count_test_read(step: Step, use_case: UseCase, frame: DataFrame, model: str) -> None:
+def _read_test(step: Step, use_case: UseCase, frame: DataFrame, model: str) -> None:
     lake, name = step.lake, use_case.use_case
     test = frame.where("part = 'test'")
     moment = F.to_date("decision_ts")
@@ -198,9 +198,9 @@ def _record(step: Step, registry: Registry, run: str, version: str, trained: Tra
     card, lake = trained.artefact.card, step.lake
     metrics = {name: found.value for name, found in trained.evaluation.figures.items() if found.value is not None}
     row = (
-        card.use_case, registry.model, version, card.digest, step.run_id, run, metrics, card.tables, card.definition, digest,
-        card.features, trained.champion_compared, json.dumps(trained.evaluation.to_dict()), step.now, "trained", "", [],
-        datetime.now(UTC), None,
+        card.use_case, registry.model, version, card.digest, step.run_id, run, metrics, card.tables, card.definition,
+        digest, card.features, trained.champion_compared, json.dumps(trained.evaluation.to_dict()), step.now, "trained",
+        "", [], datetime.now(UTC), None,
     )  # fmt: skip
     lake.append("ops.models", lake.spark.createDataFrame([row], records.MODELS), about=records.MODELS_ABOUT)
 
@@ -219,7 +219,7 @@ def _figures(step: Step, use_case: UseCase, trained: Trained, table: str, split:
         for period in periods[gate.by]:
             found, text = period.estimate, ""
             if by == "calibration":
-                text = f"predicted {period.predicted:.4f}, observed {period.observed:.4f}, {period.positives:.0f} positives"
+                text = f"predicted {period.predicted:.2%}, observed {period.observed:.2%} of {period.rows:,.0f}"
             step.figure(f"{by}.{period.period}", found.value, low=found.low, high=found.high, text=text, **about)
     for part, ends in split.items():
         step.figure(f"split.{part}", None, text=" to ".join(ends), **about)

@@ -79,7 +79,8 @@ def _features(step: Step, use_case: UseCase) -> DataFrame:
     if found is None or found["_definition"] != wanted:
         built = f"from definitions {found['_definition']}" if found else "without rows"
         raise TableError(
-            f"{name} was built {built}, the definitions now are {wanted}; run: finlake features --use-case {use_case.use_case}"
+            f"{name} was built {built}, the definitions now are {wanted}; "
+            f"run: finlake features --use-case {use_case.use_case}"
         )
     return frame.where(F.col("decision_ts") <= F.lit(step.now))
 

@@ -19,10 +19,12 @@ def use_case(**changes: object) -> UseCase:
         "use_case": "late_visits", "purpose": "p", "owner": "o", "approver": "a", "materiality": "low",
         "zone": "Europe/Berlin", "score": {"each": "visits", "as_of": "happened_at", "since": "14d"},
         "label": {"name": "late", "positive": "late", "from": {"source": "visits"}, "matures_after": "2d"},
-        "features": ["visits", "this.sum"], "split": {"train": "30d", "choose": "10d", "test": "20d", "gap_before_each": "2d"},
+        "features": ["visits", "this.sum"],
+        "split": {"train": "30d", "choose": "10d", "test": "20d", "gap_before_each": "2d"},
         "baseline_rule": "visits_1h >= 4",
         "model": {"search": {"trials": 3, "rows": 3000}, "only_increases_with": ["visits_1h"], "workers": 2},
-        "policy": {"alerts_per_day": 5, "one_alert_per": "visitor", "queue_opens": "07:00 Europe/Berlin", "value": "this.sum"},
+        "policy": {"alerts_per_day": 5, "one_alert_per": "visitor",
+                   "queue_opens": "07:00 Europe/Berlin", "value": "this.sum"},
         "gates": {"better_than": {"models": ["baseline_rule", "logistic_regression", "champion"]},
                   "calibrated": {"predicted_to_observed": [0.5, 2.0]}, "stable": {"psi_below": 0.5}},
     }  # fmt: skip
@@ -38,7 +40,7 @@ def training_pandas(rows: int = 6000, seed: int = 1, days: int = 64) -> pd.DataF
     share = np.where(rng.random(rows) < 0.1, np.nan, rng.random(rows))
     noise = rng.normal(size=rows)
     noise[::97] = np.inf
-    logit = -6.2 + 0.9 * visits + 2.5 * np.nan_to_num(share, nan=0.3) * (amount > 30)
+    logit = -6.0 + 0.8 * visits + 4.5 * np.nan_to_num(share, nan=0.3) * (amount > 30)
     label = (rng.random(rows) < 1 / (1 + np.exp(-logit))).astype(int)
     day = seconds // 86400
     part = np.select(
@@ -46,7 +48,8 @@ def training_pandas(rows: int = 6000, seed: int = 1, days: int = 64) -> pd.DataF
     )
     return pd.DataFrame(
         {
-            "decision_key": [f"d{i:06d}" for i in range(rows)], "visitor": [f"v{i % 700:03d}" for i in rng.integers(0, 700, rows)],
+            "decision_key": [f"d{i:06d}" for i in range(rows)],
+            "visitor": [f"v{i % 700:03d}" for i in rng.integers(0, 700, rows)],
             "event_ts": moment, "decision_ts": moment, "label": label, "part": part, "sum": amount,
             "visits_1h": visits, "this_sum": amount, "share_30d": share, "noise": noise,
         }

@@ -61,7 +61,7 @@ def test_a_sample_keeps_positives_and_weighs_the_rest(spark):
 
 def test_unsound_training_data_is_refused(spark):
     frame = training_set(spark, rows=2000).where("part <> 'test'")
-    with pytest.raises(TrainingError, match="train part has .* all labelled 0"):
+    with pytest.raises(TrainingError, match=r"train part has .* all labelled 0"):
         check_rows(frame.where("part = 'choose' OR label = 0"), "decision_key", 2)
     with pytest.raises(TrainingError, match="choose part has no rows"):
         check_rows(frame.where("part = 'train'"), "decision_key", 2)
@@ -69,7 +69,7 @@ def test_unsound_training_data_is_refused(spark):
         check_rows(frame.unionByName(frame.limit(1)), "decision_key", 2)
     few = frame.where("part = 'train'").unionByName(frame.where("part = 'choose' AND label = 1").limit(1))
     few = few.unionByName(frame.where("part = 'choose' AND label = 0").limit(1))
-    with pytest.raises(TrainingError, match="lower model.workers"):
+    with pytest.raises(TrainingError, match=r"lower model\.workers"):
         check_rows(few, "decision_key", 8)
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import gzip
-from datetime import UTC, datetime
+import json
+import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
+import pandas as pd
 
 from finlake.config import Config, Source, Target
-from finlake.errors import InputError
+from finlake.errors import FinlakeError
 from finlake.lakehouse import Lake
 from finlake.pipelines.ingest import ingest
-from finlake.pipelines.step import Step
+from finlake.pipelines.ledger import FILES, batch_name
+from finlake.pipelines.step import Step, run_step
 
 NOW = datetime(2030, 1, 2, 12, tzinfo=UTC)
 CARD = "4111111111111111"
@@ -31,9 +34,16 @@ def source(name: str = "pay", **changes: Any) -> Source:
     return Source.model_validate({"source": name, "read": read, "columns": columns, **rest})
 
 
-def step(lake: Lake, *sources: Source, now: datetime = NOW) -> Step:
+def run(lake: Lake, *sources: Source, now: datetime = NOW) -> tuple[dict[str, Any], str]:
+    """What ingest returned, and everything it said; an error is part of what it said."""
     config = Config(lake.landing, Target(target="local"), sources={one.source: one for one in sources})
-    return Step(lake, config, now, "ingest")
+    said: list[str] = []
+    step = Step(lake, config, now, "ingest", say=said.append)
+    try:
+        values = run_step(step, ingest, {"source": "all"})
+    except FinlakeError as error:
+        return {}, "\n".join([*said, f"{type(error).__name__}: {error}"])
+    return values, "\n".join(said)
 
 
 def put(lake: Lake, name: str, content: str | bytes) -> Path:
@@ -44,32 +54,184 @@ def put(lake: Lake, name: str, content: str | bytes) -> Path:
     return path
 
 
+def book(lake: Lake) -> dict[str, Any]:
+    """Name of a received file -> its row of ops.files."""
+    return {Path(row["file"]).name: row for row in lake.read("ops.files").collect()}
+
+
 def rows(lake: Lake, name: str = "pay") -> list[dict[str, Any]]:
     return [row.asDict() for row in lake.read(f"bronze.{name}").orderBy("_file", "_row").collect()]
 
 
-def test_csv_and_gzip_land_once_with_their_origin(lake: Lake) -> None:
+def test_good_and_bad_files_of_one_delivery(lake: Lake) -> None:
     put(lake, "pay/a.csv", f"id;at;card;note\n1;2030-01-01;{CARD};x\n2;2030-01-01;4111 1111-1111 1111;\n3;2030-01-01\n")
-    put(lake, "pay/b.csv.gz", f"\ufeffNOTE;At;C-a R d;ID\ny;2030-01-01;{CARD};4\n".replace("C-a R d", "Card"))
-    one = step(lake, source())
-    assert ingest(one) == {"pay": 4}
-    assert ingest(step(lake, source())) == {"pay": 0}
+    put(lake, "pay/b.csv.gz", f"\ufeffREMARK;At;Card;I-D;fee\ny;2030-01-01;{CARD};4;5\n".replace("I-D", "Id"))
+    put(lake, "pay/c.csv", "id;at;card\n5;2030-01-01;n\n")
+    put(lake, "pay/header_only.csv", "id;at;card;note\n")
+    put(lake, "pay/empty.csv", "")
+    put(lake, "pay/keyless.csv", "ident;at;card;note\n6;2030-01-01;1;x\n")
+    put(lake, "pay/comma.csv", "id,at,card,note\n7,2030-01-01,1,x\n")
+    put(lake, "pay/cut.csv.gz", "id;at;card;note\n8;2030-01-01;1;x\n")
+    put(lake, "pay/same_as_a.csv", (lake.landing / "pay/a.csv").read_bytes())
+    cut = lake.landing / "pay/cut.csv.gz"
+    cut.write_bytes(cut.read_bytes()[:-9])
+    put(lake, "other/a.csv", "id;at;card;note\n1;2030-01-01;1;x\n")
+
+    _, said = run(lake, source(), source("other"))
+
     found = rows(lake)
-    assert [(row["_file"], row["_row"], row["id"], row["note"]) for row in found] == [
-        ("pay/a.csv", 1, "1", "x"),
-        ("pay/a.csv", 2, "2", None),
-        ("pay/a.csv", 3, None, None),
-        ("pay/b.csv.gz", 1, "4", "y"),
+    assert [(Path(row["_file"]).name, row["_row"], row["id"], row["note"]) for row in found] == [
+        ("a.csv", 1, "1", "x"),
+        ("a.csv", 2, "2", None),
+        ("a.csv", 3, None, None),
+        ("b.csv.gz", 1, "4", "y"),
+        ("c.csv", 1, "5", None),
     ]
-    assert found[0]["card"] == found[1]["card"] == found[3]["card"]
+    assert found[0]["card"] == found[1]["card"] == found[3]["card"] != found[4]["card"]
     assert found[0]["card"].startswith("tok_")
-    assert found[2]["_corrupt"] == "3;2030-01-01"
-    assert [row["status"] for row in lake.read("ops.files").collect()] == ["loaded", "loaded"]
+    assert (found[2]["_corrupt"], found[3]["_extra"]) == ("3;2030-01-01", {"fee": "5"})
+    entries = book(lake)
+    assert {name: (entries[name]["status"], entries[name]["rows"]) for name in entries if name != "a.csv"} == {
+        "b.csv.gz": ("loaded", 1),
+        "c.csv": ("loaded", 1),
+        "header_only.csv": ("loaded", 0),
+        "empty.csv": ("empty", 0),
+        "keyless.csv": ("refused", None),
+        "comma.csv": ("refused", None),
+        "cut.csv.gz": ("refused", None),
+    }
+    assert (entries["b.csv.gz"]["new_columns"], entries["c.csv"]["missing_columns"]) == (["fee"], ["note"])
+    for sentence in (
+        "pay: pay/same_as_a.csv has the same content as pay/a.csv; one of them is loaded",
+        "warning: pay: pay/empty.csv is empty (0 bytes)",
+        "warning: pay: pay/header_only.csv has a header and no rows",
+        "warning: pay: new columns fee in pay/b.csv.gz: kept in _extra",
+        "warning: pay: missing columns note in pay/c.csv: null in bronze",
+        "pay: 4 files, 5 rows, 1 of them could not be parsed",
+        "other: 1 file, 1 rows",
+        "InputError: ",
+        "pay: refused pay/keyless.csv: the needed column 'id' is missing; the header is [ident, at, card, note]",
+        "pay: refused pay/comma.csv: the contract says columns are separated by a semicolon (';'), "
+        "but this file seems to use a comma (','): set `delimiter: ','`",
+        "pay: refused pay/cut.csv.gz: the file is truncated: it stops before its gz data ends; send it again",
+    ):
+        assert sentence in said
+
+    digest = lake.digest("bronze.pay")
+    put(lake, "pay/again.csv", (lake.landing / "pay/a.csv").read_bytes())
+    _, said = run(lake, source(), source("other"))
+    assert lake.digest("bronze.pay") == digest
+    assert "pay/again.csv has the same content as pay/a.csv, which is loaded; skipped" in said
+    assert "refused pay/keyless.csv" in said
+    assert "refused before; it is refused until it is mended, moved away, or the contract fits it" in said
+
+    for name in ("comma.csv", "cut.csv.gz", "again.csv"):
+        (lake.landing / "pay" / name).unlink()
+    wider = source(columns={"id": {"type": "text", "names": ["ident"]}})
+    assert run(lake, wider, source("other"))[0] == {"pay": 1, "other": 0}
+    assert book(lake)["keyless.csv"]["status"] == "loaded"
 
 
-def test_truncated_gzip_is_refused_and_the_others_load(lake: Lake) -> None:
-    good = put(lake, "pay/a.csv.gz", "id;at;card;note\n1;2030-01-01;1;x\n")
-    (lake.landing / "pay/b.csv.gz").write_bytes(good.read_bytes()[:-9])
-    with pytest.raises(InputError, match=r"refused pay/b.csv.gz: the file is truncated"):
-        ingest(step(lake, source()))
-    assert len(rows(lake)) == 1
+def test_a_run_that_was_stopped_is_finished_by_the_next_one(lake: Lake) -> None:
+    """The states a stopped run leaves: planned only, planned and written, planned and the file gone."""
+    a = put(lake, "pay/a.csv", "id;at;card;note\n1;2030-01-01;1;x\n")
+    put(lake, "pay/b.csv", "id;at;card;note\n2;2030-01-01;1;x\n")
+    assert run(lake, source())[0] == {"pay": 2}
+    whole, done = lake.digest("bronze.pay"), lake.read("ops.files").collect()
+    columns = [part.split()[0] for part in FILES.split(", ")]
+
+    def stopped(*changes: dict[str, Any]) -> None:
+        planned = [
+            row.asDict() | {"status": "planned", "rows": None} | change
+            for row, change in zip(done, changes, strict=True)
+        ]
+        frame = lake.spark.createDataFrame([tuple(row[c] for c in columns) for row in planned], FILES)
+        lake.overwrite("ops.files", frame)
+
+    stopped({}, {})
+    assert run(lake, source())[0] == {"pay": 2}, "written, but not yet marked"
+    assert lake.digest("bronze.pay") == whole
+    assert {row["status"] for row in book(lake).values()} == {"loaded"}
+
+    lake.delete("bronze.pay", "true")
+    stopped({}, {})
+    assert run(lake, source())[0] == {"pay": 2}, "planned, and not written"
+    assert lake.digest("bronze.pay") == whole
+
+    lake.delete("bronze.pay", "true")
+    stopped({}, {})
+    a.unlink()
+    values, said = run(lake, source())
+    assert values == {"pay": 1}
+    assert (
+        "pay/a.csv was planned by an earlier run and left the landing folder before it was loaded; put it back" in said
+    )
+    assert book(lake)["a.csv"]["status"] == "vanished"
+    put(lake, "pay/a.csv", "id;at;card;note\n1;2030-01-01;1;x\n")
+    assert run(lake, source())[0] == {"pay": 1}
+    assert {row["id"] for row in rows(lake)} == {"1", "2"}
+
+
+def test_missing_late_and_small_data_is_red_and_other_sources_still_load(lake: Lake) -> None:
+    arrives = {"every": "day", "by": "06:00 Europe/Berlin", "rows": [2, 3]}
+    put(lake, "pay/a.csv", "id;at;card;note\n1;2030-01-01;1;x\n")
+    old = put(lake, "old/a.csv", "id;at;card;note\n1;2030-01-01;1;x\n2;2030-01-01;1;x\n")
+    written = NOW - timedelta(days=3)
+    os.utime(old, (written.timestamp(), written.timestamp()))
+    put(lake, "none/.hidden", "x")
+    put(lake, "good/a.csv", "id;at;card;note\n1;2030-01-01;1;x\n2;2030-01-01;1;x\n")
+    names = ["pay", "old", "none", "good"]
+    for name in ("pay", "good"):
+        os.utime(lake.landing / name / "a.csv", (NOW.timestamp() + 99, NOW.timestamp() + 99))
+    _, said = run(lake, *(source(name, read={"arrives": arrives}) for name in names))
+    assert "FreshnessError: pay: few: 1 rows in the last batch, at least 2 are normal" in said
+    assert "old: late: nothing since 2029-12-30 12:00 UTC; due every 1 day by 06:00 Europe/Berlin" in said
+    assert "none: empty: no file has ever arrived; looked in none" in said
+    verdicts = {row["source"]: row for row in lake.read("ops.freshness").collect()}
+    assert {name: verdicts[name]["verdict"] for name in names} == {
+        "pay": "few", "old": "late", "none": "empty", "good": "ok",
+    }  # fmt: skip
+    assert verdicts["good"]["last_arrival"].replace(tzinfo=UTC) == NOW, "never later than the moment the step stands at"
+    assert len(rows(lake, "good")) == 2
+    _, said = run(lake, source("good", read={"arrives": arrives}), now=NOW + timedelta(days=2))
+    assert "FreshnessError: good: late: nothing since 2030-01-02 12:00 UTC" in said
+
+
+def test_no_card_number_is_anywhere_in_the_lake(lake: Lake) -> None:
+    """Good rows, broken rows, unknown columns, headers, names of files and errors, in every format."""
+    numbers = ["4111111111111111", "5500000000000004", "378282246310005", "6011000990139424", "4012888888881881"]
+    a, b, c, d, e = numbers
+    spaced = " ".join(b[i : i + 4] for i in range(0, 16, 4))
+    put(
+        lake,
+        "pay/a.csv",
+        f"id;at;card;note;pan {c}\n1;2030-01-01;{a};x;{b}\n2;{d};{spaced}\n3;2030-01-01;{e}X;x;y {d}\n",
+    )
+    put(lake, f"pay/{e}.csv", f"{a};{b};3\n")
+    put(lake, "pay/z.csv", f"id;at;no {d}\n1;{c}\n")
+    lines = [{"id": 1, "at": "x", "card": int(a), "nested": {"pan": spaced}}, {"id": 2, "at": "x", b: c}]
+    put(lake, "js/a.jsonl", "\n".join(json.dumps(line) for line in lines) + f'\n{{"id": "{d}\n')
+    put(lake, "xm/a.xml", f"<r><row id='1'><at>x</at><card>{spaced}</card><other><p>{a}</p></other></row></r>")
+    (lake.landing / "pq").mkdir(parents=True)
+    typed = pd.DataFrame({"id": ["1"], "at": ["x"], "card": [float(a)], "other": [int(d)], "list": [[spaced, b]]})
+    typed.to_parquet(lake.landing / "pq/a.parquet")
+    sources = [
+        source(),
+        source("js", read={"format": "jsonl"}),
+        source("xm", read={"format": "xml", "row_tag": "row"}),
+        source("pq", read={"format": "parquet"}),
+    ]
+    _, said = run(lake, *sources)
+    assert "refused pay/" in said
+    assert all(rows(lake, one.source) for one in sources)
+    texts = [said, *(str(row) for name in lake.tables() for row in lake.read(name).collect())]
+    assert lake.root is not None
+    files = [path for path in lake.root.rglob("*") if path.is_file() and not path.is_relative_to(lake.landing)]
+    texts += [str(path) + path.read_bytes().decode("latin-1") for path in files]
+    found = [number for number in [*numbers, spaced] for text in texts if number in text]
+    assert found == []
+    assert "pan ****0005" in str(rows(lake))
+
+
+def test_batches_are_named_by_their_content() -> None:
+    assert batch_name(["b", "a"]) == batch_name(["a", "b"]) != batch_name(["a"])

@@ -25,7 +25,8 @@ SOURCE = Source(
 GROUP = FeatureGroup(
     group="visits", about="a", entity="visitor", source="visits",
     features={
-        "visits_1h": {"count": "rows", "windows": ["1h"], "say": "{value} visits within {window} by {known_until}, usual {usual}"},
+        "visits_1h": {"count": "rows", "windows": ["1h"],
+                      "say": "{value} visits within {window} by {known_until}, usual {usual}"},
         "share_30d": {"share": "sum > 30", "windows": ["30d"]}, "noise": {"mean": "sum", "windows": ["1d"]},
     },
 )  # fmt: skip
