@@ -27,6 +27,7 @@ BATCHES = (
 )
 QUALITY = (
     "source string, batch string, rule string, expectation string, columns array<string>, severity string, checked bigint, "
-    "failed bigint, mostly double, passed boolean, contract string, measured_at timestamp, run_id string"
+    "failed bigint, mostly double, passed boolean, observed string, reason string, "
+    "contract string, measured_at timestamp, run_id string"
 )
 DUPLICATES = "source string, batch string, _row_id string, of_row_id string, same_values boolean"

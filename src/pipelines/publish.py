@@ -72,13 +72,13 @@ def _figures_of_data(step: Step) -> None:
         )
     if lake.exists("ops.quality"):
         broken = lake.sql(
-            "SELECT source, severity, rule, sum(failed) AS rows FROM bi.quality WHERE failed > 0 GROUP BY ALL "
+            "SELECT source, severity, rule, max(reason) AS reason, sum(failed) AS rows FROM bi.quality WHERE failed > 0 GROUP BY ALL "
             "QUALIFY row_number() OVER (PARTITION BY source, severity ORDER BY sum(failed) DESC, rule) <= 3"
         )
         for row in broken.collect():
             name = f"broken.{row['source']}.{row['severity']}.{row['rule']}"
             step.figure(
-                name, row["rows"], unit="rows", text=row["rule"], tables=["ops.quality"]
+                name, row["rows"], unit="rows", text=row["reason"], tables=["ops.quality"]
             )
 
 

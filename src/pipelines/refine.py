@@ -16,7 +16,7 @@ from finlake.contracts.parsing import row_id
 from finlake.contracts.quarantine import UPDATED, conflicting, quarantine_rows, waiting, with_held
 from finlake.contracts.references import Reference, references_of, refining_order
 from finlake.contracts.versions import CONFLICT, DUPLICATE, silver_rows, timeline, with_clocks
-from finlake.errors import ContractError
+from finlake.errors import ContractError, FinlakeError
 from finlake.lakehouse.ops import DUPLICATES
 from finlake.pipelines import refine_records as records
 from finlake.pipelines.step import Step, Values
@@ -77,8 +77,10 @@ def refine(step: Step, source: str = "all") -> Values:
                 _refine_source(work)
                 done.append(work)
             stopped += book.held(name, work)
-    finally:
-        rows = book.close(done)
+    except FinlakeError:
+        book.close(done)
+        raise
+    rows = book.close(done)
     if stopped:
         raise ContractError("\n".join(stopped))
     return {"rows": rows}

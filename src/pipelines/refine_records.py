@@ -195,7 +195,7 @@ def _found(outcome: Outcome) -> tuple[object, ...]:
     check = outcome.check
     return (
         check.rule, check.expectation, list(check.columns), check.severity,
-        outcome.checked, outcome.failed, check.mostly, outcome.passed, outcome.observed,
+        outcome.checked, outcome.failed, check.mostly, outcome.passed, outcome.observed, check.reason,
     )  # fmt: skip
 
 

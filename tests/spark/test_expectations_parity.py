@@ -177,3 +177,31 @@ def test_the_vocabulary_is_that_of_the_library():
     own = {"expect_row_condition", "expect_reference", "expect_not_in_future"}
     listed = {*ROW_ARGUMENTS, *TABLE_EXPECTATIONS, *REFUSED} - own
     assert listed == set(list_registered_expectation_implementations())
+
+
+def test_a_rule_about_a_whole_batch_says_the_same_of_a_small_and_a_large_one(spark):
+    from finlake.contracts.gx import validate
+
+    large = spark.createDataFrame([(float(n),) for n in range(10)], "x double")
+    for data in (large, large.toPandas()):
+        found = validate(data, "expect_column_mean_to_be_between", {"column": "x", "min_value": 5})
+        assert (found["success"], found["result"]["observed_value"]) == (False, 4.5)
+    nothing = validate(large.where("x < 0"), "expect_column_mean_to_be_between", {"column": "x", "min_value": 5})
+    assert nothing["success"] is False
+
+
+def test_every_whole_table_rule_can_be_asked(spark):
+    from finlake.contracts.gx import validate
+
+    frame = spark.createDataFrame([(float(n % 4), f"t{n % 2}") for n in range(8)], "x double, t string").toPandas()
+    given = {
+        "column": "x", "min_value": -100, "max_value": 100, "value": 8, "value_set": ["t0", "t1"], "threshold": 5,
+        "double_sided": True,
+    }  # fmt: skip
+    for name, (needed, allowed) in TABLE_EXPECTATIONS.items():
+        arguments = {key: given[key] for key in (*needed, *[a for a in allowed if a in ("min_value", "max_value")])}
+        if "value_set" in arguments:
+            arguments["column"] = "t"
+        if "proportion" in name:
+            arguments |= {"min_value": 0, "max_value": 1}
+        assert validate(frame, name, arguments)["success"] is True, name
