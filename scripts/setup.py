@@ -23,6 +23,7 @@ def main() -> None:
         say("making .venv")
         shutil.rmtree(VENV, ignore_errors=True)
         venv.create(VENV, with_pip=True)
+        (VENV / ".place").write_text(f"{ROOT}\n")
     environment = {**os.environ, "VIRTUAL_ENV": str(VENV), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     environment.pop("PYTHONHOME", None)
     environment.update(certificates(environment))
@@ -56,7 +57,8 @@ def install(has_uv: bool, lock: str, environment: dict[str, str]) -> bool:
 def works() -> bool:
     """A virtual environment of this folder whose Python still starts (the project may have moved)."""
     try:
-        moved = (VENV / ".ready").exists() and (VENV / ".ready").read_text().strip() != str(ROOT)
+        place = VENV / ".place"
+        moved = place.exists() and place.read_text().strip() != str(ROOT)
         check = [PYTHON, "-c", "import sys, pip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))"]
         return not moved and subprocess.run(check, capture_output=True, check=False).returncode == 0
     except OSError:
