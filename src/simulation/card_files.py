@@ -17,14 +17,13 @@ from finlake.simulation.world import (
     START,
     ZONE,
     World,
-    card_number,
     customer_name,
     day_text,
     person,
     terminal_name,
-)  # fmt: skip
+)
 
-DAILY_FROM = 207                                  # Wed 8 Oct 2025; older files hold a fortnight or a month
+DAILY_FROM = 207  # Wed 8 Oct 2025; older files hold a fortnight or a month
 _DAYS = [1] * (HORIZON_DAYS - DAILY_FROM)
 _REGISTER = (
     Slot("2025-03", date(2000, 1, 1), date(2025, 3, 14), morning_after(date(2025, 3, 14))),
@@ -35,13 +34,27 @@ _CSV = {"header": "true"}
 DELIVERIES = {
     "customers": Delivery("customers", "customers", "csv", _REGISTER, _CSV, order=("updated_at", "customer_id")),
     "cards": Delivery("cards", "cards", "json", _REGISTER, order=("updated_at", "customer_id", "card_number")),
-    "terminals": Delivery("terminals", "terminals", "xml", _REGISTER, {"rowTag": "terminal", "rootTag": "terminals"},
-                          order=("terminal_id", "updated_at")),
-    "card_transactions": Delivery("card_transactions", "payments", "csv", slots(START, [14] * 14 + [11, *_DAYS]),
-                                  {**_CSV, "sep": ";"}, gzip=True, order=("sent_at", "payment_id", "amount")),
-    "fraud_reports": Delivery("fraud_reports", "reports", "json", slots(START, [30] * 6 + [27, *_DAYS]),
-                              order=("updated_at", "report_id")),
-}  # fmt: skip
+    "terminals": Delivery(
+        "terminals",
+        "terminals",
+        "xml",
+        _REGISTER,
+        {"rowTag": "terminal", "rootTag": "terminals"},
+        order=("terminal_id", "updated_at"),
+    ),
+    "card_transactions": Delivery(
+        "card_transactions",
+        "payments",
+        "csv",
+        slots(START, [14] * 14 + [11, *_DAYS]),
+        {**_CSV, "sep": ";"},
+        gzip=True,
+        order=("sent_at", "payment_id", "amount"),
+    ),
+    "fraud_reports": Delivery(
+        "fraud_reports", "reports", "json", slots(START, [30] * 6 + [27, *_DAYS]), order=("updated_at", "report_id")
+    ),
+}
 
 
 def iso(time: Column) -> Column:
@@ -56,7 +69,9 @@ def comma(amount: Column) -> Column:
 def payment_spoils(draws: Draws) -> dict[str, Spoil]:
     key = F.xxhash64("payment_id")
     lag = F.lit(86_400) * (1 + draws.below("dirt/lag", 3, key))
-    lower = comma(F.greatest(F.replace("amount", F.lit(","), F.lit(".")).cast("decimal(18,2)") * F.lit(0.9), F.lit(0.5)))
+    lower = comma(
+        F.greatest(F.replace("amount", F.lit(","), F.lit(".")).cast("decimal(18,2)") * F.lit(0.9), F.lit(0.5))
+    )
     year_later = F.concat(F.substring("paid_at", 1, 6), F.lit("2027"), F.substring("paid_at", 11, 9))
     nobody = F.concat(F.lit("t_9"), F.lpad(draws.below("dirt/terminal", 10_000, key).cast("string"), 4, "0"))
     return {
@@ -107,26 +122,45 @@ def payment_rows(payments: DataFrame, cards: DataFrame, draws: Draws, dirt: floa
         "country",
         comma(F.col("amount")).alias("amount"),
         "entry_mode",
-        F.replace(F.col("distance_km").cast("decimal(9,1)").cast("string"), F.lit("."), F.lit(",")).alias("distance_km"),
+        F.replace(F.col("distance_km").cast("decimal(9,1)").cast("string"), F.lit("."), F.lit(",")).alias(
+            "distance_km"
+        ),
         iso(sent).alias("sent_at"),
         sent.alias(SENT),
     )
     return soil(
-        rows, draws, "card_transactions", F.xxhash64("payment_id"), payment_spoils(draws), dirt,
+        rows,
+        draws,
+        "card_transactions",
+        F.xxhash64("payment_id"),
+        payment_spoils(draws),
+        dirt,
         resend={"sent_at": iso(F.col(SENT))},
-    )  # fmt: skip
+    )
 
 
 def report_rows(payments: DataFrame, draws: Draws, dirt: float) -> DataFrame:
     """Withdrawn or confirmed suspicions are second versions by nature, counted as `revision`."""
     rows = reports(payments, draws).select(
-        "report_id", "payment_id", iso(F.col("reported_at")).alias("reported_at"), "report_channel", "verdict",
-        iso(F.col("updated_at")).alias("updated_at"), F.col("updated_at").alias(SENT), "version", "versions",
-    )  # fmt: skip
+        "report_id",
+        "payment_id",
+        iso(F.col("reported_at")).alias("reported_at"),
+        "report_channel",
+        "verdict",
+        iso(F.col("updated_at")).alias("updated_at"),
+        F.col("updated_at").alias(SENT),
+        "version",
+        "versions",
+    )
     soiled = soil(
-        rows, draws, "fraud_reports", F.xxhash64("report_id"), report_spoils(draws), dirt,
+        rows,
+        draws,
+        "fraud_reports",
+        F.xxhash64("report_id"),
+        report_spoils(draws),
+        dirt,
         eligible=F.col("versions") == 1,
-    )  # fmt: skip
+    )
     kind = F.when(F.col("version") == 2, F.lit("revision")).otherwise(F.col(KIND))
     return soiled.withColumn(KIND, kind).drop("version", "versions")
 

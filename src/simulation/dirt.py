@@ -26,12 +26,20 @@ class Spoil:
     rate: float
     values: Mapping[str, Column] = field(default_factory=dict)
     fate: str = "quarantined"
-    again: bool = False                # the sound row is there too, and this one is sent besides it
-    later: Column | None = None        # seconds between the sound row's sending and this one's
+    again: bool = False  # the sound row is there too, and this one is sent besides it
+    later: Column | None = None  # seconds between the sound row's sending and this one's
 
 
-def soil(frame: DataFrame, draws: Draws, source: str, key: Column, spoils: Mapping[str, Spoil], factor: float = 1.0,
-         eligible: Column | None = None, resend: Mapping[str, Column] | None = None) -> DataFrame:  # fmt: skip
+def soil(
+    frame: DataFrame,
+    draws: Draws,
+    source: str,
+    key: Column,
+    spoils: Mapping[str, Spoil],
+    factor: float = 1.0,
+    eligible: Column | None = None,
+    resend: Mapping[str, Column] | None = None,
+) -> DataFrame:
     """The frame with dirt, and `_dirt` saying what was planted (null: nothing).
 
     Args:
@@ -46,7 +54,8 @@ def soil(frame: DataFrame, draws: Draws, source: str, key: Column, spoils: Mappi
     """
     total = sum(s.rate for s in spoils.values()) * factor
     if not 0 <= total <= 1:
-        raise ConfigError(f"dirt for {source} would spoil {total:.0%} of its rows; give a factor between 0 and {total and factor / total:.1f}")
+        most = f"between 0 and {factor / total:.1f}" if total > 0 else "of 0 or more"
+        raise ConfigError(f"dirt for {source} would spoil {total:.0%} of its rows; give a factor {most}")
     if total == 0:
         return frame.withColumn(KIND, F.lit(None).cast("string"))
     chosen, upto = F.lit(None).cast("string"), 0.0
@@ -82,14 +91,21 @@ def _written_over(frame: DataFrame, spoils: Mapping[str, Spoil], resend: Mapping
     return frame.withColumns(replaced)
 
 
-def ledger(planted: Mapping[str, Mapping[str, int]], spoils: Mapping[str, Mapping[str, Spoil]]) -> list[dict[str, object]]:
+def ledger(
+    planted: Mapping[str, Mapping[str, int]], spoils: Mapping[str, Mapping[str, Spoil]]
+) -> list[dict[str, object]]:
     """One line for each source and kind of dirt found: how many rows, and what should become of them.
 
     Versions that are no dirt (`revision`) supersede the row before them.
     """
     return [
-        {"source": source, "kind": kind, "rows": count,
-         "fate": spoils[source][kind].fate if kind in spoils[source] else "superseded"}
+        {
+            "source": source,
+            "kind": kind,
+            "rows": count,
+            "fate": spoils[source][kind].fate if kind in spoils[source] else "superseded",
+        }
         for source, found in sorted(planted.items())
-        for kind, count in found.items() if count and kind != "rows"
-    ]  # fmt: skip
+        for kind, count in found.items()
+        if count and kind != "rows"
+    ]

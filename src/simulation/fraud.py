@@ -21,12 +21,17 @@ HAZARD = {
     "account_takeover": (0.0036, 0.0050),
     "bust_out": (0.0010, 0.0013),
 }
-_RESALE = ((0, 5, 7, 8, 9, 10, 11), (14, 14, 18, 22, 14, 6, 12))   # slots whose goods are easily sold on, and weights
+_RESALE = ((0, 5, 7, 8, 9, 10, 11), (14, 14, 18, 22, 14, 6, 12))  # slots whose goods are easily sold on, and weights
 
 
 def all_frauds(spark: SparkSession, world: World, cast: Cast) -> DataFrame:
     """Plans of every behaviour but skimming."""
-    made = [_stolen(spark, world, cast), _testing(spark, world, cast), _takeover(spark, world, cast), _bust_out(spark, world, cast)]
+    made = [
+        _stolen(spark, world, cast),
+        _testing(spark, world, cast),
+        _takeover(spark, world, cast),
+        _bust_out(spark, world, cast),
+    ]
     frame = made[0]
     for more in made[1:]:
         frame = frame.unionByName(more)
@@ -55,11 +60,19 @@ def _steps(frame: DataFrame, count: Column) -> DataFrame:
     return frame.withColumn("n", count).withColumn("k", F.explode(F.sequence(F.lit(1), F.col("n"))))
 
 
-def _plan(frame: DataFrame, behaviour: str, t: Column, terminal: Column, boost: Column, fixed: Column | None = None,
-          entry: Column | None = None) -> DataFrame:  # fmt: skip
+def _plan(
+    frame: DataFrame,
+    behaviour: str,
+    t: Column,
+    terminal: Column,
+    boost: Column,
+    fixed: Column | None = None,
+    entry: Column | None = None,
+) -> DataFrame:
     nothing = F.lit(None)
     return frame.select(
-        "c", "card",
+        "c",
+        "card",
         F.floor(t).cast("bigint").alias("t"),
         terminal.cast("bigint").alias("terminal"),
         (nothing if fixed is None else fixed).cast("double").alias("fixed"),
@@ -68,7 +81,7 @@ def _plan(frame: DataFrame, behaviour: str, t: Column, terminal: Column, boost: 
         F.lit(behaviour).alias("fraud"),
         F.col("i").alias("a"),
         F.col("k").cast("bigint").alias("b"),
-    )  # fmt: skip
+    )
 
 
 def _online(world: World, kinds: tuple[int, ...], stream: str, *ids: Column) -> Column:
@@ -97,7 +110,9 @@ def _stolen(spark: SparkSession, world: World, cast: Cast) -> DataFrame:
 def _testing(spark: SparkSession, world: World, cast: Cast) -> DataFrame:
     """A leaked number is tried with small online payments; if they pass, large ones follow within a day."""
     d, ids = world.draws, (F.col("i"), F.col("k"))
-    frame = _incidents(spark, world, cast, "card_testing").withColumn("tests", 1 + d.poisson("test/n", 1.6, F.col("i"), most=6))
+    frame = _incidents(spark, world, cast, "card_testing").withColumn(
+        "tests", 1 + d.poisson("test/n", 1.6, F.col("i"), most=6)
+    )
     frame = _steps(frame, F.col("tests") + 1 + d.poisson("test/large", 1.9, F.col("i"), most=7))
     small = F.col("k") <= F.col("tests")
     wait = HOUR * (0.5 + (16 + 20 * F.col("late")) * d.uniform("test/wait", F.col("i")))
@@ -105,7 +120,9 @@ def _testing(spark: SparkSession, world: World, cast: Cast) -> DataFrame:
     later = wait + (F.col("k") - F.col("tests")) * 2 * HOUR * d.uniform("test/gap", *ids)
     t = F.col("start") + F.when(small, early).otherwise(F.col("tests") * 2820 + later)
     fixed = F.when(small, F.round(0.6 + 7 * F.pow(d.uniform("test/amount", *ids), F.lit(1.3)), 2))
-    terminal = F.when(small, _online(world, (1, 0), "test/small", *ids)).otherwise(_online(world, (0, 2, 3), "test/big", *ids))
+    terminal = F.when(small, _online(world, (1, 0), "test/small", *ids)).otherwise(
+        _online(world, (0, 2, 3), "test/big", *ids)
+    )
     boost = 0.95 - 0.25 * F.col("late") + 0.45 * d.normal("test/boost", *ids)
     return _plan(frame, "card_testing", t, terminal, boost, fixed)
 
@@ -113,7 +130,9 @@ def _testing(spark: SparkSession, world: World, cast: Cast) -> DataFrame:
 def _takeover(spark: SparkSession, world: World, cast: Cast) -> DataFrame:
     """Somebody else uses the account for days: other places, other hours, amounts only a little higher."""
     d, ids = world.draws, (F.col("i"), F.col("k"))
-    frame = _steps(_incidents(spark, world, cast, "account_takeover"), 5 + d.poisson("take/n", 5.5, F.col("i"), most=12))
+    frame = _steps(
+        _incidents(spark, world, cast, "account_takeover"), 5 + d.poisson("take/n", 5.5, F.col("i"), most=12)
+    )
     days = 1 + 4 * d.uniform("take/days", F.col("i"))
     day = F.floor(F.col("start") / DAY + days * d.uniform("take/day", *ids))
     shifted = 1 + 4.5 * d.uniform("take/shift", F.col("i")) + 1.6 * d.normal("take/hour", *ids)

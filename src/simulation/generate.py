@@ -24,12 +24,20 @@ from finlake.simulation.world import CLOCK, Cast, World, cards, customers, termi
 
 DELIVERIES: dict[str, Delivery] = {**card_files.DELIVERIES, **loan_files.DELIVERIES}
 ROWS, REVISION = "rows", "revision"
-FORMAT = 1                               # raised when the same parameters would give other files
+FORMAT = 1  # raised when the same parameters would give other files
 
 
-def generate(spark: SparkSession, out_dir: Path, *, payments: int = 600_000, loans: int = 80_000, seed: int = 7,
-             dirt: float = 1.0, until: datetime | None = None,
-             say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:  # fmt: skip
+def generate(
+    spark: SparkSession,
+    out_dir: Path,
+    *,
+    payments: int = 600_000,
+    loans: int = 80_000,
+    seed: int = 7,
+    dirt: float = 1.0,
+    until: datetime | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> dict[str, Any]:
     """Writes every file that was delivered by `until` into `out_dir`, and the truth into the folder `truth` beside it.
 
     Files that are there already with the same content are left alone, so a second call adds nothing and a later
@@ -43,28 +51,36 @@ def generate(spark: SparkSession, out_dir: Path, *, payments: int = 600_000, loa
         until: aware time; default 15 Oct 2025 00:00 UTC.
 
     Returns:
-        `files` written or found, `new` files, `rows` of each source as delivered, `ledger` of what was planted, `frauds`.
+        `files` written or found, `new` files, `rows` of each source as delivered, `ledger` of what was
+        planted, `frauds` by behaviour and `defaults` by outcome.
 
     Raises:
         ConfigError: sizes out of range, or `until` without a zone.
     """
     until = until or CLOCK
     if until.tzinfo is None:
-        raise ConfigError(f"until needs a time zone, got {until.isoformat()}; write for example 2025-10-15T00:00:00+00:00")
+        raise ConfigError(
+            f"until needs a time zone, got {until.isoformat()}; write for example 2025-10-15T00:00:00+00:00"
+        )
     world = World.sized(payments, seed)
     loan_world = loan_files.LoanWorld.sized(loans, seed)
     truth = out_dir.parent / "truth"
     parameters: dict[str, object] = {
-        "format": FORMAT, "payments": payments, "loans": loans, "seed": seed, "dirt": dirt,
-    }  # fmt: skip
+        "format": FORMAT,
+        "payments": payments,
+        "loans": loans,
+        "seed": seed,
+        "dirt": dirt,
+    }
     known = _manifest(truth, parameters, out_dir)
     missing = {
         source: [
-            number for number, slot in enumerate(delivery.slots)
+            number
+            for number, slot in enumerate(delivery.slots)
             if slot.delivered <= until and delivery.path(slot) not in known["files"]
         ]
         for source, delivery in DELIVERIES.items()
-    }  # fmt: skip
+    }
     if not any(missing.values()):
         say("all files are there already")
         return {**known["result"], "new": 0}
@@ -79,9 +95,18 @@ def generate(spark: SparkSession, out_dir: Path, *, payments: int = 600_000, loa
     return dict(made["result"])
 
 
-def _make(spark: SparkSession, world: World, loan_world: loan_files.LoanWorld, dirt: float,
-          missing: Mapping[str, list[int]], known: Mapping[str, Any],
-          out_dir: Path, truth: Path, work: Path, say: Callable[[str], None]) -> dict[str, Any]:  # fmt: skip
+def _make(
+    spark: SparkSession,
+    world: World,
+    loan_world: loan_files.LoanWorld,
+    dirt: float,
+    missing: Mapping[str, list[int]],
+    known: Mapping[str, Any],
+    out_dir: Path,
+    truth: Path,
+    work: Path,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
     """Simulates, writes the missing files, and adds what they hold to what is known of earlier ones."""
     draws = world.draws
 
@@ -109,31 +134,40 @@ def _make(spark: SparkSession, world: World, loan_world: loan_files.LoanWorld, d
     new = 0
     for source, make in frames.items():
         if missing[source]:
-            written, found = _deliver(make(), DELIVERIES[source], missing[source], [*spoils[source], REVISION], out_dir, work)
-            files.update({DELIVERIES[source].path(DELIVERIES[source].slots[n]): None for n in missing[source]} | written)
+            written, found = _deliver(
+                make(), DELIVERIES[source], missing[source], [*spoils[source], REVISION], out_dir, work
+            )
+            files.update(
+                {DELIVERIES[source].path(DELIVERIES[source].slots[n]): None for n in missing[source]} | written
+            )
             before = planted.setdefault(source, {})
-            planted[source] = {kind: before.get(kind, 0) + count for kind, count in found.items()}
+            planted[source] = before | {kind: before.get(kind, 0) + count for kind, count in found.items()}
             new += len(written)
         say(f"{source}: {planted.get(source, {}).get(ROWS, 0):,} rows")
     lines = ledger(planted, spoils)
     result = {
-        "files": sum(1 for digest in files.values() if digest), "new": new, "ledger": lines,
-        "rows": {source: found[ROWS] for source, found in planted.items()},
-        "frauds": _truth(paid, truth, work), "defaults": loan_files.defaults(lent),
-    }  # fmt: skip
+        "files": sum(1 for digest in files.values() if digest),
+        "new": new,
+        "ledger": lines,
+        "rows": {source: found.get(ROWS, 0) for source, found in planted.items()},
+        "frauds": _truth(paid, truth, work),
+        "defaults": loan_files.defaults(lent),
+    }
     _save(truth / "ledger.json", result)
     return {"files": files, "planted": planted, "result": result}
 
 
-def _deliver(frame: DataFrame, delivery: Delivery, wanted: list[int], kinds: Sequence[str], out_dir: Path,
-             work: Path) -> tuple[dict[str, str], dict[str, int]]:  # fmt: skip
+def _deliver(
+    frame: DataFrame, delivery: Delivery, wanted: list[int], kinds: Sequence[str], out_dir: Path, work: Path
+) -> tuple[dict[str, str], dict[str, int]]:
     """Writes the wanted files; also returns how many rows they hold, in all and of each kind of dirt."""
     seen = Observation(delivery.source)
     frame = frame.withColumn(FILE, slot_number(delivery, F.col(SENT))).drop(SENT).where(F.col(FILE).isin(wanted))
     counts = [F.count_if(F.col(KIND) == kind).alias(kind) for kind in kinds]
     frame = frame.observe(seen, F.count(F.lit(1)).alias(ROWS), *counts)
     written = write(frame.drop(KIND), delivery, wanted, out_dir, work)
-    return written, {kind: int(count) for kind, count in seen.get.items()}
+    # Spark forgets to observe a frame that turns out to be empty.
+    return written, {kind: int(count) for kind, count in seen.get.items()} if written else {}
 
 
 def _card_spoils(draws: Draws) -> dict[str, dict[str, Spoil]]:
@@ -145,12 +179,14 @@ def _card_spoils(draws: Draws) -> dict[str, dict[str, Spoil]]:
 
 
 def _truth(paid: DataFrame, truth: Path, work: Path) -> dict[str, int]:
-    """Writes which payments are frauds, and of which kind, as one Parquet file; returns how many of each up to the clock."""
+    """Writes which payments are frauds, as one Parquet file; returns how many of each kind up to the clock."""
     frauds = paid.where("fraud is not null").select("payment_id", "paid_at", F.col("fraud").alias("behaviour"))
     frauds.coalesce(1).sortWithinPartitions("payment_id").write.mode("overwrite").parquet(str(work / "frauds"))
     part = next((work / "frauds").glob("part-*.parquet"))
     os.replace(part, truth / "frauds.parquet")
-    by_kind = paid.where(F.col("paid_at") < F.lit(CLOCK)).groupBy("fraud").agg(F.count(F.lit(1)).alias("rows")).collect()
+    by_kind = (
+        paid.where(F.col("paid_at") < F.lit(CLOCK)).groupBy("fraud").agg(F.count(F.lit(1)).alias("rows")).collect()
+    )
     return {row["fraud"] or "none": row["rows"] for row in sorted(by_kind, key=lambda r: r["fraud"] or "")}
 
 

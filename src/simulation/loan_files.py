@@ -34,24 +34,39 @@ _YEARS = [(str(year), date(year, 1, 1), date(year, 12, 31)) for year in range(20
 _MONTHS = [(f"2025-{m:02d}", date(2025, m, 1), date(2025, m + 1, 1) - timedelta(days=1)) for m in range(2, 10)]
 DELIVERIES = {
     "loan_applications": Delivery(
-        "loan_applications", "applications", "csv",
-        (*[_span(*year) for year in _YEARS], _span("2025-09", date(2025, 1, 1), date(2025, 9, 30)),
-         _span("2025-10-01_2025-10-07", date(2025, 10, 1), date(2025, 10, 7)), *_daily(date(2025, 10, 8))),
-        {"header": "true", "sep": ";", "encoding": "ISO-8859-1"}, order=("received_at", "application_id"),
+        "loan_applications",
+        "applications",
+        "csv",
+        (
+            *[_span(*year) for year in _YEARS],
+            _span("2025-09", date(2025, 1, 1), date(2025, 9, 30)),
+            _span("2025-10-01_2025-10-07", date(2025, 10, 1), date(2025, 10, 7)),
+            *_daily(date(2025, 10, 8)),
+        ),
+        {"header": "true", "sep": ";", "encoding": "ISO-8859-1"},
+        order=("received_at", "application_id"),
     ),
     # One extract of the whole book on the eve of the clock; from then on what was paid out or closed that day.
     "loans": Delivery(
-        "loans", "loans", "parquet",
+        "loans",
+        "loans",
+        "parquet",
         (*[_span(*year, _LAST) for year in _YEARS], _span("2025", date(2025, 1, 1), _LAST), *_daily(CLOCK.date())),
         order=("updated_at", "loan_id"),
     ),
     "instalments": Delivery(
-        "instalments", "instalments", "csv",
-        (*[_span(*month) for month in _MONTHS], _span("2025-10-01_2025-10-07", date(2025, 10, 1), date(2025, 10, 7)),
-         *_daily(date(2025, 10, 8))),
-        {"header": "true"}, order=("reported_at", "loan_id", "number"),
+        "instalments",
+        "instalments",
+        "csv",
+        (
+            *[_span(*month) for month in _MONTHS],
+            _span("2025-10-01_2025-10-07", date(2025, 10, 1), date(2025, 10, 7)),
+            *_daily(date(2025, 10, 8)),
+        ),
+        {"header": "true"},
+        order=("reported_at", "loan_id", "number"),
     ),
-}  # fmt: skip
+}
 
 
 def spoils(world: LoanWorld) -> dict[str, dict[str, Spoil]]:
@@ -61,8 +76,13 @@ def spoils(world: LoanWorld) -> dict[str, dict[str, Spoil]]:
     return {
         "loan_applications": {
             "duplicate": Spoil(0.0040, fate="duplicate", again=True, later=F.lit(0)),
-            "correction": Spoil(0.0040, {"income": _text(F.col("income").try_cast("decimal(18,2)") * F.lit(0.8))}, "superseded",
-                                again=True, later=lag),
+            "correction": Spoil(
+                0.0040,
+                {"income": _text(F.col("income").try_cast("decimal(18,2)") * F.lit(0.8))},
+                "superseded",
+                again=True,
+                later=lag,
+            ),
             "amount is not a number": Spoil(0.0008, {"amount": F.lit("k.A.")}),
             "amount out of range": Spoil(0.0005, {"amount": F.lit("5000000.00")}),
             "applicant missing": Spoil(0.0005, {"applicant_id": F.lit(None).cast("string")}),
@@ -70,8 +90,13 @@ def spoils(world: LoanWorld) -> dict[str, dict[str, Spoil]]:
         },
         "loans": {
             "duplicate": Spoil(0.0037, fate="duplicate", again=True, later=F.lit(0)),
-            "correction": Spoil(0.0050, {"income": (F.col("income") * F.lit(0.8)).cast("decimal(18,2)")}, "superseded",
-                                again=True, later=lag),
+            "correction": Spoil(
+                0.0050,
+                {"income": (F.col("income") * F.lit(0.8)).cast("decimal(18,2)")},
+                "superseded",
+                again=True,
+                later=lag,
+            ),
             "interest rate out of range": Spoil(0.0008, {"interest_rate": F.lit(99.9)}),
             "application missing": Spoil(0.0008, {"application_id": F.lit(None).cast("string")}),
         },
@@ -80,7 +105,7 @@ def spoils(world: LoanWorld) -> dict[str, dict[str, Spoil]]:
             "due is not a number": Spoil(0.0006, {"due": F.lit("n/a")}),
             "paid is negative": Spoil(0.0004, {"paid": F.lit("-1.00")}),
         },
-    }  # fmt: skip
+    }
 
 
 def frames(lent: DataFrame, world: LoanWorld, dirt: float) -> Mapping[str, Callable[[], DataFrame]]:
@@ -131,7 +156,8 @@ def application_rows(lent: DataFrame, world: LoanWorld, dirt: float) -> DataFram
         _local(utc).alias("applied_at"),
         _text(F.col("amount")).alias("amount"),
         F.col("term_months").cast("string").alias("term_months"),
-        "purpose", "channel",
+        "purpose",
+        "channel",
         _text(F.col("income")).alias("income"),
         F.col("employment_years").cast("string").alias("employment_years"),
         "home",
@@ -143,7 +169,7 @@ def application_rows(lent: DataFrame, world: LoanWorld, dirt: float) -> DataFram
         decided.alias(SENT),
         i.alias("_key"),
         F.lit(1).alias("_version"),
-    )  # fmt: skip
+    )
     return _soiled(rows, world, "loan_applications", dirt, "received_at")
 
 
@@ -183,9 +209,12 @@ def loan_rows(lent: DataFrame, world: LoanWorld, dirt: float) -> DataFrame:
     known = F.when(later, F.col("version") == 2).otherwise(True)
     recovered = _owed(F.col("missed") - 1) * 0.55 * F.pow(d.uniform("loan/recovered", i), F.lit(1.5))
     late = d.uniform("loan/late", i)
-    longest = F.when(bad, 120 + d.below("loan/late_days", 30, i)).when(late < 0.1, 31 + d.below("loan/late_days", 55, i)).when(
-        late < 0.35, 1 + d.below("loan/late_days", 29, i)
-    ).otherwise(0)  # fmt: skip
+    longest = (
+        F.when(bad, 120 + d.below("loan/late_days", 30, i))
+        .when(late < 0.1, 31 + d.below("loan/late_days", 55, i))
+        .when(late < 0.35, 1 + d.below("loan/late_days", 29, i))
+        .otherwise(0)
+    )
     paid_last = F.add_months("originated_on", F.when(bad, F.col("missed") - 1).otherwise(F.col("months")))
     booked = F.timestamp_seconds(F.unix_seconds("originated") + 3600 + i % 7200)
     updated = F.when(F.col("version") == 2, F.col("closed")).otherwise(booked)
@@ -195,13 +224,23 @@ def loan_rows(lent: DataFrame, world: LoanWorld, dirt: float) -> DataFrame:
         _name("k_", F.col("who")).alias("applicant_id"),
         F.col("originated").alias("originated_at"),
         F.col("amount").cast("decimal(18,2)").alias("amount"),
-        "term_months", "interest_rate",
+        "term_months",
+        "interest_rate",
         F.col("instalment").cast("decimal(18,2)").alias("instalment"),
-        "purpose", "channel",
+        "purpose",
+        "channel",
         (F.year("originated_on") - F.col("birth_year")).alias("age"),
         F.col("income").cast("decimal(18,2)").alias("income"),
-        "employment_years", "home", "bureau_score", "debt_to_income", "utilisation", "delinquencies_2y", "inquiries_6m",
-        lookup(F.greatest(F.col("month") - 2, F.lit(0)), [unemployment(m) for m in range(DAYS // 28 + 2)]).alias("unemployment"),
+        "employment_years",
+        "home",
+        "bureau_score",
+        "debt_to_income",
+        "utilisation",
+        "delinquencies_2y",
+        "inquiries_6m",
+        lookup(F.greatest(F.col("month") - 2, F.lit(0)), [unemployment(m) for m in range(DAYS // 28 + 2)]).alias(
+            "unemployment"
+        ),
         updated.alias("updated_at"),
         F.when(known, F.col("status")).alias("status"),
         F.when(known, F.col("closed")).alias("closed_at"),
@@ -212,7 +251,7 @@ def loan_rows(lent: DataFrame, world: LoanWorld, dirt: float) -> DataFrame:
         updated.alias(SENT),
         (i * 2 + F.col("version")).alias("_key"),
         F.col("version").alias("_version"),
-    )  # fmt: skip
+    )
     return _soiled(rows, world, "loans", dirt, "updated_at")
 
 
@@ -239,7 +278,11 @@ def instalment_rows(lent: DataFrame, world: LoanWorld, dirt: float) -> DataFrame
         _text(F.col("instalment")).alias("due"),
         _text(F.when(nothing, 0.0).otherwise(F.col("instalment"))).alias("paid"),
         F.when(~nothing, F.date_add(due_on, days)).cast("string").alias("paid_on"),
-        F.when(unpaid, 35 + 30 * (k - F.col("missed"))).when(slow, 35).otherwise(0).cast("string").alias("days_past_due"),
+        F.when(unpaid, 35 + 30 * (k - F.col("missed")))
+        .when(slow, 35)
+        .otherwise(0)
+        .cast("string")
+        .alias("days_past_due"),
         _text(F.greatest(_owed(kept_up), F.lit(0.0))).alias("balance"),
         iso(reported).alias("reported_at"),
         reported.alias(SENT),

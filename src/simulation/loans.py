@@ -1,4 +1,4 @@
-"""Consumer loans: applicants, an economy that moves, a policy that rejects some, and how the loans of the others end."""
+"""Consumer loans: applicants, an economy that moves, a policy that rejects some, and how the other loans end."""
 
 from __future__ import annotations
 
@@ -86,28 +86,48 @@ def _applicants(d: Draws, spark: SparkSession, count: int) -> DataFrame:
         pinned(d.below("loan/who", int(count * 0.85), i)).alias("who"),
         F.floor(F.pow(d.uniform("loan/day", i), F.lit(0.8)) * DAYS).cast("int").alias("day"),
     )
-    frame = frame.withColumn("q", pinned(d.normal("loan/q", who))).withColumn("on", F.date_add(F.lit(START), F.col("day")))
+    frame = frame.withColumn("q", pinned(d.normal("loan/q", who))).withColumn(
+        "on", F.date_add(F.lit(START), F.col("day"))
+    )
     q = F.col("q")
     score = F.round(690 + 58 * (-0.62 * q + 0.78 * d.normal("loan/score", i))).cast("int")
     hour = F.lit(8 * 3600) + d.below("loan/second", 13 * 3600, i)
     return frame.select(
-        "i", "who", "q", "day", "on",
+        "i",
+        "who",
+        "q",
+        "day",
+        "on",
         ((F.year("on") - 2017) * 12 + F.month("on") - 1).alias("month"),
         F.timestamp_seconds(F.unix_date("on").cast("bigint") * 86_400 + hour).alias("applied_local"),
         (1950 + d.below("loan/born", 54, who)).cast("int").alias("birth_year"),
         (F.round(F.exp(F.lit(10.36) + 0.38 * d.normal("loan/income", who) - 0.07 * q) / 100) * 100).alias("income"),
-        F.when(~d.chance("loan/jobless", 0.06, i), F.round(12 * F.pow(d.uniform("loan/job", i), F.lit(1.7)), 1)).alias("employment_years"),
+        F.when(~d.chance("loan/jobless", 0.06, i), F.round(12 * F.pow(d.uniform("loan/job", i), F.lit(1.7)), 1)).alias(
+            "employment_years"
+        ),
         d.pick("loan/home", HOMES, who).alias("home"),
         d.pick("loan/purpose", PURPOSES, i).alias("purpose"),
         d.pick("loan/channel", {"W": 55, "B": 25, "P": 20}, i).alias("channel"),
-        F.when(~d.chance("loan/unknown", 0.05, who), F.greatest(F.least(score, F.lit(850)), F.lit(300))).alias("bureau_score"),
-        F.round(F.least(F.exp(F.lit(-1.35) + 0.5 * d.normal("loan/dti", i) + 0.12 * q), F.lit(0.95)), 3).alias("debt_to_income"),
+        F.when(~d.chance("loan/unknown", 0.05, who), F.greatest(F.least(score, F.lit(850)), F.lit(300))).alias(
+            "bureau_score"
+        ),
+        F.round(F.least(F.exp(F.lit(-1.35) + 0.5 * d.normal("loan/dti", i) + 0.12 * q), F.lit(0.95)), 3).alias(
+            "debt_to_income"
+        ),
         F.round(1 / (1 + F.exp(F.lit(0.4) - 1.1 * d.normal("loan/util", i) - 0.3 * q)), 3).alias("utilisation"),
         pinned(d.poisson("loan/delinquent", 0.22 * F.exp(0.5 * q), i, most=5)).alias("delinquencies_2y"),
         pinned(d.poisson("loan/inquiries", 0.8 * F.exp(0.2 * q), i, most=6)).alias("inquiries_6m"),
-        (F.round(F.greatest(F.least(F.exp(F.lit(8.95) + 0.62 * d.normal("loan/amount", i)), F.lit(75_000.0)), F.lit(1000.0)) / 100) * 100).alias("amount"),
+        (
+            F.round(
+                F.greatest(
+                    F.least(F.exp(F.lit(8.95) + 0.62 * d.normal("loan/amount", i)), F.lit(75_000.0)), F.lit(1000.0)
+                )
+                / 100
+            )
+            * 100
+        ).alias("amount"),
         choose(d.uniform("loan/term", i), [12, 24, 36, 48, 60], [12, 22, 32, 18, 16]).alias("term_months"),
-    )  # fmt: skip
+    )
 
 
 def _decision(d: Draws, frame: DataFrame) -> DataFrame:
@@ -124,7 +144,9 @@ def _decision(d: Draws, frame: DataFrame) -> DataFrame:
     )
     boom = (F.col("channel") == "P") & month.between(48, 71)
     cutoff = F.when(month.between(39, 47), 0.55).otherwise(0.1) - F.when(boom, 0.8).otherwise(0.0)
-    risk = F.exp((690 - F.coalesce(F.col("bureau_score"), F.lit(640))) / 75) * 2.1 + F.when(F.col("term_months") > 36, 0.9).otherwise(0.0)
+    risk = F.exp((690 - F.coalesce(F.col("bureau_score"), F.lit(640))) / 75) * 2.1 + F.when(
+        F.col("term_months") > 36, 0.9
+    ).otherwise(0.0)
     base = lookup(month, [policy_rate(m) for m in range(DAYS // 28 + 2)])
     approved = points > cutoff
     return frame.select(
@@ -141,7 +163,9 @@ def _outcome(d: Draws, spark: SparkSession, frame: DataFrame) -> DataFrame:
     """When the first instalment is missed for good, when it is paid back early, and which comes first."""
     i = F.col("i")
     frame = frame.withColumn("originated_on", F.when(F.col("taken"), F.date_add("on", F.col("paid_out_after"))))
-    frame = frame.withColumn("vintage", F.coalesce((F.year("originated_on") - 2017) * 12 + F.month("originated_on") - 1, F.lit(0)))
+    frame = frame.withColumn(
+        "vintage", F.coalesce((F.year("originated_on") - 2017) * 12 + F.month("originated_on") - 1, F.lit(0))
+    )
     frame = frame.join(F.broadcast(_cumulative(spark)), "vintage", "left").withColumn("risk", _risk(d))
     patience = -F.log(d.uniform("loan/patience", i))
     survived = F.lit(0)
@@ -178,7 +202,9 @@ def _risk(d: Draws) -> Column:
         + 0.16 * F.col("inquiries_6m")
         - 0.32 * F.log(F.col("income") / 33_000)
         + 0.011 * (term - 36)
-        + F.when(F.col("purpose") == "business", 0.55).when(F.col("purpose") == "debt_consolidation", 0.12).otherwise(0.0)
+        + F.when(F.col("purpose") == "business", 0.55)
+        .when(F.col("purpose") == "debt_consolidation", 0.12)
+        .otherwise(0.0)
         + F.when(F.col("employment_years").isNull(), 0.55).when(F.col("employment_years") < 1, 0.3).otherwise(0.0)
         + F.when(age < 25, 0.35).when(age > 62, -0.15).otherwise(0.0)
         + F.when((F.col("channel") == "P") & F.col("month").between(48, 71), 0.4).otherwise(0.0)

@@ -28,7 +28,7 @@ def honest(spark: SparkSession, world: World, people: DataFrame) -> DataFrame:
     d, c, day = world.draws, F.col("c"), F.col("day")
     days = spark.range(HORIZON_DAYS).select(F.col("id").alias("day"))
     frame = days.crossJoin(F.broadcast(people))
-    weekday = (day + 5) % 7                                # the first day is a Saturday; 0 is Monday
+    weekday = (day + 5) % 7  # the first day is a Saturday; 0 is Monday
     week = F.when(weekday >= 5, F.col("weekend")).otherwise(F.lit(1.0))
     season = 1 + 0.08 * F.sin(day / 58.0)
     stretch = F.floor(day / 45).cast("bigint")
@@ -37,7 +37,9 @@ def honest(spark: SparkSession, world: World, people: DataFrame) -> DataFrame:
     away = d.chance("trip", 0.28, c, stretch) & day.between(trip_from, trip_to)
     spree = d.chance("spree", 0.009, c, day)
     mood = F.when(spree, 2).when(away, 1).otherwise(0)
-    frame = frame.select("*", pinned(mood).alias("mood"), d.below("trip/district", world.districts, c, stretch).alias("trip"))
+    frame = frame.select(
+        "*", pinned(mood).alias("mood"), d.below("trip/district", world.districts, c, stretch).alias("trip")
+    )
     mean = F.col("rate") * week * season * lookup(F.col("mood"), [1.0, 1.6, 3.5])
     frame = frame.withColumn("mean", pinned(F.least(mean, F.lit(8.0))))
     frame = frame.withColumn("n", pinned(d.poisson("count", F.col("mean"), c, day))).where("n > 0")
@@ -45,7 +47,9 @@ def honest(spark: SparkSession, world: World, people: DataFrame) -> DataFrame:
     ids = (c, day, F.col("k"))
     return frame.select(
         "c",
-        (c * 4 + F.when(d.chance("card", 0.72, *ids), 0).otherwise(d.below("card/other", F.col("cards"), *ids))).alias("card"),
+        (c * 4 + F.when(d.chance("card", 0.72, *ids), 0).otherwise(d.below("card/other", F.col("cards"), *ids))).alias(
+            "card"
+        ),
         (day * DAY + hour_of_day(d, F.col("night_share"), ids)).cast("bigint").alias("t"),
         _where(world, ids).alias("terminal"),
         F.lit(None).cast("double").alias("fixed"),
@@ -100,8 +104,10 @@ def finish(world: World, cast: Cast, plans: DataFrame) -> DataFrame:
         F.col("skim1_from"), F.col("skim1_to")
     )
     drift = 0.75 + 0.5 * F.col("day") / HORIZON_DAYS
-    skimmed = F.col("fraud").isNull() & F.coalesce(open_device, F.lit(False)) & d.chance(
-        "skim/payment", F.col("skim_strength") * drift, *ids
+    skimmed = (
+        F.col("fraud").isNull()
+        & F.coalesce(open_device, F.lit(False))
+        & d.chance("skim/payment", F.col("skim_strength") * drift, *ids)
     )
     frame = frame.withColumn("skimmed", skimmed)
     lift = F.when(F.col("skimmed"), 0.6 + 0.35 * d.normal("skim/lift", *ids)).otherwise(0.0)
@@ -125,20 +131,26 @@ def finish(world: World, cast: Cast, plans: DataFrame) -> DataFrame:
     return frame.select(
         F.concat(F.lit("p_"), F.lpad(F.lower(F.hex(d.hash("payment", *ids))), 16, "0")).alias("payment_id"),
         utc.alias("paid_at"),
-        "c", "card", "terminal", "category", "country", "amount",
+        "c",
+        "card",
+        "terminal",
+        "category",
+        "country",
+        "amount",
         entry.alias("entry_mode"),
         rounded(F.sqrt(far_x * far_x + far_y * far_y), 1).alias("distance_km"),
         F.timestamp_micros(F.unix_micros(utc) + F.floor(_delay(d, ids) * 1000) * 1000).alias("sent_at"),
         F.when(F.col("skimmed"), "skimmed_terminal").otherwise(F.col("fraud")).alias("fraud"),
-    )  # fmt: skip
+    )
 
 
 def _delay(d: Draws, ids: tuple[Column, ...]) -> Column:
-    """Seconds until the processor sends a payment: about 90, hours for one in a hundred, days for three in a thousand."""
+    """Seconds until the processor sends a payment: about 90; hours for one in a hundred, days for three in 1000."""
     fate = d.uniform("sent/fate", *ids)
     usual = F.exp(F.lit(4.5) + 0.8 * d.normal("sent", *ids))
     long = d.uniform("sent/long", *ids)
-    return F.when(fate < 0.003, DAY * (1 + 3 * long)).when(fate < 0.013, 3600 * (1 + 11 * long)).otherwise(
-        F.least(usual, F.lit(1500.0)) + 2
+    return (
+        F.when(fate < 0.003, DAY * (1 + 3 * long))
+        .when(fate < 0.013, 3600 * (1 + 11 * long))
+        .otherwise(F.least(usual, F.lit(1500.0)) + 2)
     )
-

@@ -8,10 +8,10 @@ from pyspark.sql import functions as F
 from finlake.simulation.draws import Draws
 
 DAY = 86_400
-NEVER = 0.06          # share of frauds nobody reports
-FALSE = 0.00055       # share of honest payments reported by mistake
-DISMISSED = 0.85      # of those, share whose report is withdrawn
-SUSPECTED = 0.10      # share of reports that are only suspicions at first
+NEVER = 0.06  # share of frauds nobody reports
+FALSE = 0.00055  # share of honest payments reported by mistake
+DISMISSED = 0.85  # of those, share whose report is withdrawn
+SUSPECTED = 0.10  # share of reports that are only suspicions at first
 
 
 def reports(payments: DataFrame, draws: Draws) -> DataFrame:
@@ -25,7 +25,9 @@ def reports(payments: DataFrame, draws: Draws) -> DataFrame:
     told = F.when(fraud, ~d.chance("report/never", NEVER, p)).otherwise(d.chance("report/false", FALSE, p))
     frame = payments.where(told).select("payment_id", "paid_at", "fraud", p.alias("p"))
     p = F.col("p")
-    delay = DAY * F.greatest(F.least(F.exp(F.lit(0.9163) + 0.84 * d.normal("report/delay", p)), F.lit(60.0)), F.lit(0.04))
+    delay = DAY * F.greatest(
+        F.least(F.exp(F.lit(0.9163) + 0.84 * d.normal("report/delay", p)), F.lit(60.0)), F.lit(0.04)
+    )
     suspected = fraud & d.chance("report/suspected", SUSPECTED, p)
     withdrawn = ~fraud & d.chance("report/withdrawn", DISMISSED, p)
     first = F.when(suspected, delay * 0.5).otherwise(delay)
@@ -34,10 +36,14 @@ def reports(payments: DataFrame, draws: Draws) -> DataFrame:
     )
     frame = frame.select(
         "*",
-        first.alias("first"), second.alias("second"), suspected.alias("suspected"),
-        F.explode(F.when(suspected | withdrawn, F.array(F.lit(1), F.lit(2))).otherwise(F.array(F.lit(1)))).alias("version"),
+        first.alias("first"),
+        second.alias("second"),
+        suspected.alias("suspected"),
+        F.explode(F.when(suspected | withdrawn, F.array(F.lit(1), F.lit(2))).otherwise(F.array(F.lit(1)))).alias(
+            "version"
+        ),
         F.when(suspected | withdrawn, 2).otherwise(1).alias("versions"),
-    )  # fmt: skip
+    )
     verdict = (
         F.when((F.col("version") == 1) & F.col("suspected"), "suspected")
         .when((F.col("version") == 2) & F.col("fraud").isNull(), "dismissed")
@@ -52,8 +58,9 @@ def reports(payments: DataFrame, draws: Draws) -> DataFrame:
         d.pick("report/channel", {"TEL": 40, "APP": 35, "MON": 20, "BRA": 5}, p).alias("report_channel"),
         verdict.alias("verdict"),
         known.alias("updated_at"),
-        "version", "versions",
-    )  # fmt: skip
+        "version",
+        "versions",
+    )
 
 
 def _after(time: Column, seconds: Column) -> Column:

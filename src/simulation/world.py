@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -15,32 +16,90 @@ from pyspark.sql import functions as F
 from finlake.errors import ConfigError
 from finlake.simulation.draws import Draws, choose, lookup
 
-CLOCK = datetime(2025, 10, 15, tzinfo=UTC)          # the moment the demo pretends it is
+CLOCK = datetime(2025, 10, 15, tzinfo=UTC)  # the moment the demo pretends it is
 START = date(2025, 3, 15)
 DAYS_TO_CLOCK = (CLOCK.date() - START).days
-HORIZON_DAYS = DAYS_TO_CLOCK + 21                    # so that the files of later days can be asked for
+HORIZON_DAYS = DAYS_TO_CLOCK + 21  # so that the files of later days can be asked for
 ZONE = "Europe/Berlin"
 
 # name, country, km east and north of Berlin, weight as a home
 CITIES = (
-    ("Berlin", "DE", 0, 0, 18), ("Hamburg", "DE", -232, 114, 11), ("München", "DE", -124, -486, 11),
-    ("Köln", "DE", -438, -175, 9), ("Frankfurt", "DE", -321, -267, 8), ("Düsseldorf", "DE", -451, -143, 7),
-    ("Leipzig", "DE", -70, -131, 6), ("Nürnberg", "DE", -158, -341, 5), ("Wien", "AT", 202, -478, 7),
-    ("Zürich", "CH", -330, -572, 3), ("Amsterdam", "NL", -578, -17, 5), ("Straßburg", "FR", -384, -438, 3),
-    ("Posen", "PL", 240, -12, 4), ("Prag", "CZ", 69, -270, 3),
-)  # fmt: skip
+    ("Berlin", "DE", 0, 0, 18),
+    ("Hamburg", "DE", -232, 114, 11),
+    ("München", "DE", -124, -486, 11),
+    ("Köln", "DE", -438, -175, 9),
+    ("Frankfurt", "DE", -321, -267, 8),
+    ("Düsseldorf", "DE", -451, -143, 7),
+    ("Leipzig", "DE", -70, -131, 6),
+    ("Nürnberg", "DE", -158, -341, 5),
+    ("Wien", "AT", 202, -478, 7),
+    ("Zürich", "CH", -330, -572, 3),
+    ("Amsterdam", "NL", -578, -17, 5),
+    ("Straßburg", "FR", -384, -438, 3),
+    ("Posen", "PL", 240, -12, 4),
+    ("Prag", "CZ", 69, -270, 3),
+)
 # Category code of each of a district's twelve terminals, usual amount and its spread on a log scale.
 SLOTS = (
-    ("5411", 3.1, 0.7), ("5411", 3.2, 0.7), ("5411", 2.6, 0.7), ("5812", 3.1, 0.6), ("5812", 2.4, 0.6),
-    ("5541", 3.9, 0.4), ("5912", 2.8, 0.6), ("5651", 3.9, 0.7), ("5732", 4.4, 0.9), ("6011", 4.4, 0.6),
-    ("7011", 4.7, 0.6), ("5944", 4.6, 0.9),
-)  # fmt: skip
+    ("5411", 3.1, 0.7),
+    ("5411", 3.2, 0.7),
+    ("5411", 2.6, 0.7),
+    ("5812", 3.1, 0.6),
+    ("5812", 2.4, 0.6),
+    ("5541", 3.9, 0.4),
+    ("5912", 2.8, 0.6),
+    ("5651", 3.9, 0.7),
+    ("5732", 4.4, 0.9),
+    ("6011", 4.4, 0.6),
+    ("7011", 4.7, 0.6),
+    ("5944", 4.6, 0.9),
+)
 ONLINE = (("5999", 3.6, 0.8), ("5816", 2.0, 0.7), ("4722", 4.7, 0.8), ("5732", 4.3, 0.9))
 PER_DISTRICT = len(SLOTS)
-_FIRST = ("Anna", "Jürgen", "Mia", "Björn", "Lena", "Özgür", "Clara", "Jörg", "Sofia", "Günther", "Emma", "René",
-          "Paula", "Søren", "Käthe", "Tomáš", "Ida", "Łukasz", "Maja", "Uwe")  # fmt: skip
-_LAST = ("Müller", "Schmidt", "Weiß", "Krüger", "Yılmaz", "Schäfer", "Koch", "Groß", "Nowak", "Vogel", "Böhm",
-         "Lang", "Fröhlich", "de Vries", "Novák", "Huber", "Jäger", "Peters", "Brandt", "Öztürk")  # fmt: skip
+_FIRST = (
+    "Anna",
+    "Jürgen",
+    "Mia",
+    "Björn",
+    "Lena",
+    "Özgür",
+    "Clara",
+    "Jörg",
+    "Sofia",
+    "Günther",
+    "Emma",
+    "René",
+    "Paula",
+    "Søren",
+    "Käthe",
+    "Tomáš",
+    "Ida",
+    "Łukasz",
+    "Maja",
+    "Uwe",
+)
+_LAST = (
+    "Müller",
+    "Schmidt",
+    "Weiß",
+    "Krüger",
+    "Yılmaz",
+    "Schäfer",
+    "Koch",
+    "Groß",
+    "Nowak",
+    "Vogel",
+    "Böhm",
+    "Lang",
+    "Fröhlich",
+    "de Vries",
+    "Novák",
+    "Huber",
+    "Jäger",
+    "Peters",
+    "Brandt",
+    "Öztürk",
+)
 _LATIN_FIRST = tuple(n for n in _FIRST if n not in ("Łukasz", "Tomáš"))
 _LATIN_LAST = tuple(n for n in _LAST if n not in ("Yılmaz", "Novák"))
 
@@ -137,10 +196,16 @@ def terminals(spark: SparkSession, world: World) -> DataFrame:
     district = F.floor(t / PER_DISTRICT).cast("bigint")
     online = t >= world.physical
     slot = F.when(online, (t - world.physical) % len(ONLINE)).otherwise(t % PER_DISTRICT)
-    frame = spark.range(world.terminals).select(F.col("id").alias("t")).select(
-        t, online.alias("online"), slot.alias("slot"),
-        F.when(online, d.below("terminal/seat", world.districts, t)).otherwise(district).alias("district"),
-    )  # fmt: skip
+    frame = (
+        spark.range(world.terminals)
+        .select(F.col("id").alias("t"))
+        .select(
+            t,
+            online.alias("online"),
+            slot.alias("slot"),
+            F.when(online, d.below("terminal/seat", world.districts, t)).otherwise(district).alias("district"),
+        )
+    )
     city = world.city_of(F.col("district"))
     frame = frame.withColumn("city", city)
     x, y = world.place(F.col("district"), F.col("city"))
@@ -178,7 +243,7 @@ def customers(spark: SparkSession, world: World) -> DataFrame:
     return frame.select(
         "*",
         lookup(F.col("city"), bounds[:-1]).cast("bigint").alias("city_from"),
-        lookup(F.col("city"), [b - a for a, b in zip(bounds, bounds[1:], strict=False)]).cast("bigint").alias("city_size"),
+        lookup(F.col("city"), [b - a for a, b in pairwise(bounds)]).cast("bigint").alias("city_size"),
         F.round(x + d.normal("customer/x", c) * 1.5, 2).alias("home_x"),
         F.round(y + d.normal("customer/y", c) * 1.5, 2).alias("home_y"),
         F.exp(d.normal("customer/rate", c) * 0.55 - 0.15).alias("rate"),
@@ -187,8 +252,10 @@ def customers(spark: SparkSession, world: World) -> DataFrame:
         (F.pow(d.uniform("customer/online", c), F.lit(1.6)) * 0.55).alias("online_share"),
         F.when(night_owl, 0.32).otherwise(d.uniform("customer/night", c) * 0.07).alias("night_share"),
         (d.uniform("customer/weekend", c) * 0.9 + 0.6).alias("weekend"),
-        (1 + d.chance("customer/second", 0.34, c).cast("int") + d.chance("customer/third", 0.05, c).cast("int")).alias("cards"),
-    )  # fmt: skip
+        (1 + d.chance("customer/second", 0.34, c).cast("int") + d.chance("customer/third", 0.05, c).cast("int")).alias(
+            "cards"
+        ),
+    )
 
 
 def card_number(draws: Draws, card: Column) -> Column:
@@ -219,7 +286,9 @@ def day_text(day: Column) -> Column:
 
 def local_to_utc(seconds: Column) -> Column:
     """Seconds since START on Berlin's clock -> UTC timestamp. Times that the clocks skip move to the next hour."""
-    start = int((datetime(START.year, START.month, START.day, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
+    start = int(
+        (datetime(START.year, START.month, START.day, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
+    )
     return F.to_utc_timestamp(F.timestamp_seconds(seconds + start), ZONE)
 
 
