@@ -16,12 +16,14 @@ from finlake.lakehouse.format import check_format
 from finlake.lakehouse.names import SCHEMAS, Names, tables_in
 from finlake.lakehouse.session import open_session
 from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, DataType, StructType
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _PROPERTIES = {"delta.enableDeletionVectors": "true"}
 _CHANGE_FEED = {"delta.enableChangeDataFeed": "true"}
+_ANY_NAMES = {"delta.columnMapping.mode": "name"}  # columns as received: `Claim No`, `amount (EUR)`
 _STATISTICS = (
     32  # Delta keeps statistics, which clustering needs, of this many leading columns
 )
@@ -344,6 +346,7 @@ class Lake:
         properties = {
             **_PROPERTIES,
             **(_CHANGE_FEED if name.startswith("silver.") else {}),
+            **(_ANY_NAMES if _odd_names(df.schema) else {}),
         }
         if any(df.columns.index(column) >= _STATISTICS for column in cluster_by):
             properties["delta.dataSkippingStatsColumns"] = ",".join(cluster_by)
@@ -367,6 +370,13 @@ def open_lake(config: Config, spark: SparkSession | None = None) -> Lake:
         root.mkdir(parents=True, exist_ok=True)
     session = spark or open_session(target.spark, root / "warehouse" if root else None)
     return Lake(session, target, root)
+
+
+def _odd_names(kind: DataType) -> bool:
+    """Whether a field at any depth has a name that Parquet cannot hold as it is."""
+    if isinstance(kind, StructType):
+        return any(set(field.name) & set(" ,;{}()\n\t=") or _odd_names(field.dataType) for field in kind.fields)
+    return isinstance(kind, ArrayType) and _odd_names(kind.elementType)
 
 
 def _comment(text: str) -> str:
