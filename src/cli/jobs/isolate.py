@@ -128,10 +128,13 @@ def _alarm(seconds: float) -> Iterator[None]:
             threading.Thread(target=spark.interruptAll, daemon=True).start()
         raise _Stop
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    handler = signal.signal(signal.SIGALRM, stop)
+    started = time.monotonic()
+    other, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, handler)
+        if other:
+            signal.setitimer(signal.ITIMER_REAL, max(other - (time.monotonic() - started), 0.001))
