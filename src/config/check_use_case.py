@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from zoneinfo import available_timezones
 
 from finlake.config.load import Config
@@ -73,7 +73,9 @@ def _label(config: Config, use_case: UseCase, scored: Source | None) -> Found:
             )
 
 
-def _features(config: Config, use_case: UseCase, scored: Source | None) -> Iterator[tuple[str, tuple[object, ...]]]:
+def _features(
+    config: Config, use_case: UseCase, scored: Source | None
+) -> Generator[tuple[str, tuple[object, ...]], None, tuple[list[str], bool]]:
     """Yields problems; returns (feature names, whether all entries were understood)."""
     names: dict[str, None] = {}
     complete = True

@@ -105,7 +105,8 @@ class FeatureGroup(Model):
         """Feature name with its window filled in -> (definition, that window)."""
         made: dict[str, tuple[Feature, FixedLength | None]] = {}
         for name, feature in self.features.items():
-            for window in feature.windows or [None]:
+            windows: list[FixedLength | None] = [*feature.windows] or [None]
+            for window in windows:
                 label = window.text.replace(" ", "") if window else ""
                 made[name.replace("{window}", label)] = (feature, window)
         return made

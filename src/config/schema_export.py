@@ -61,7 +61,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         source["key"].pop(gone, None)
     source["stop_above"] = {"description": source["stop_above"]["description"], **_SHARE, "examples": ["2%"]}
     arrives = made["source"]["$defs"]["Arrives"]["properties"]
-    arrives["every"] = {**_LENGTH, "pattern": _LENGTH["pattern"][:-1] + "$|^(hour|day|week|month)$"}
+    arrives["every"] = {**_LENGTH, "pattern": str(_LENGTH["pattern"])[:-1] + "$|^(hour|day|week|month)$"}
     made["source"]["$defs"]["Expectation"] = _expectation()
     split = made["use_case"]["$defs"]["Split"]["properties"]
     for part in ("train", "choose", "test"):

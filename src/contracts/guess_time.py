@@ -49,11 +49,11 @@ def guess_time(values: list[str | None], counts: Counter[str], by_name: bool, wh
     if sum(any(c.isdigit() for c in text) and len(text) >= 6 for text in tried) < _ENOUGH * len(tried):
         return None
     for form, python, kind in _forms():
-        if _share(tried, lambda text, python=python: _parse(text, python) is not None) >= _ENOUGH:
+        if _share(tried, _reader(python)) >= _ENOUGH:
             form = _unpadded(form, tried)
             swapped = _SWAPPED.get(form.split(" ")[0].replace("d/M/", "dd/MM/"))
-            found = _moments(values, counts, kind, form, lambda text, python=python: _parse(text, python), False, tried)
-            if swapped and _share(tried, lambda text: _parse(text, python.replace("%d", "%X").replace("%m", "%d").replace("%X", "%m")) is not None) >= _ENOUGH:
+            found = _moments(values, counts, kind, form, _reader(python), False, tried)
+            if swapped and _share(tried, _reader(python.replace("%d", "%X").replace("%m", "%d").replace("%X", "%m"))) >= _ENOUGH:
                 found.why += f"; {swapped} fits as well, so look at this one"
             return found
     return None
@@ -68,7 +68,7 @@ def _forms() -> list[tuple[str, str, str]]:
     ]
 
 
-def _share(tried: list[str], test: Callable[[str], bool]) -> float:
+def _share(tried: list[str], test: Callable[[str], object]) -> float:
     """Share of texts that pass; gives up early, because most formats fail at once."""
     failed, allowed = 0, (1 - _ENOUGH) * len(tried)
     for text in tried:
@@ -76,6 +76,14 @@ def _share(tried: list[str], test: Callable[[str], bool]) -> float:
         if failed > allowed:
             return 0.0
     return 1 - failed / max(len(tried), 1)
+
+
+def _reader(python: str) -> Callable[[str], datetime | None]:
+    return lambda text: _parse(text, python)
+
+
+def _sized(python: str, width: int) -> Callable[[str], bool]:
+    return lambda text: len(text) == width and _plausible(_parse(text, python))
 
 
 def _parse(text: str, python: str) -> datetime | None:
@@ -109,12 +117,12 @@ def _digits(values: list[str | None], counts: Counter[str], tried: list[str]) ->
                 return None
             return datetime.fromtimestamp(int(text) / unit, UTC)
 
-        if _share(tried, lambda text, parse=parse: parse(text) is not None) >= _ENOUGH:
+        if _share(tried, parse) >= _ENOUGH:
             return _moments(values, counts, "timestamp", form, parse, True, tried)
     for form, python, kind in (("yyyyMMdd", "%Y%m%d", "date"), ("yyyyMMddHHmmss", "%Y%m%d%H%M%S", "timestamp")):
         width = len(form)
-        if _share(tried, lambda text, p=python, w=width: len(text) == w and _plausible(_parse(text, p))) >= _ENOUGH:
-            return _moments(values, counts, kind, form, lambda text, p=python: _parse(text, p), False, tried)
+        if _share(tried, _sized(python, width)) >= _ENOUGH:
+            return _moments(values, counts, kind, form, _reader(python), False, tried)
     return None
 
 

@@ -78,8 +78,10 @@ def open_bytes(path: Path) -> BinaryIO:
     if magic.startswith(b"\x1f\x8b"):
         return cast(BinaryIO, gzip.open(path, "rb"))
     if magic.startswith(b"BZh"):
-        return bz2.open(path, "rb")
-    return lzma.open(path, "rb") if magic.startswith(b"\xfd7zXZ") else path.open("rb")
+        return cast(BinaryIO, bz2.open(path, "rb"))
+    if magic.startswith(b"\xfd7zXZ"):
+        return cast(BinaryIO, lzma.open(path, "rb"))
+    return path.open("rb")
 
 
 def encoding_of(head: bytes) -> tuple[str, str]:

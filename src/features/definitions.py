@@ -123,7 +123,7 @@ def definitions(group: FeatureGroup) -> dict[str, Definition]:
 def template_of(group: FeatureGroup, name: str) -> str:
     """The name under which the file defines a feature, for example `payments_{window}`."""
     for template, feature in group.features.items():
-        windows = feature.windows or [None]
+        windows: list[Duration | None] = [*feature.windows] or [None]
         if any(template.replace("{window}", window_label(window)) == name for window in windows):
             return template
     return name

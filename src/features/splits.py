@@ -71,8 +71,8 @@ def split_bounds(
             f"{use_case.use_case}: train would be {train_from} to {train_until}, before the first event "
             f"({first_event.astimezone(zone).date()}); labels are mature up to {until}. Shorten the split, or wait"
         )
-    spans = [(train_from, train_until), (choose_from, choose_until), (test_from, until)]
-    return Bounds(*(Span(_midnight(a, zone), _midnight(b, zone)) for a, b in spans))
+    parts = [(train_from, train_until), (choose_from, choose_until), (test_from, until)]
+    return Bounds(*(Span(_midnight(a, zone), _midnight(b, zone)) for a, b in parts))
 
 
 def matured_until(use_case: UseCase, as_of: datetime) -> date:

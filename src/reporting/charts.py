@@ -133,11 +133,12 @@ def _ticks(first: datetime, last: datetime) -> list[tuple[datetime, str]]:
     begin = first.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     if days <= 16:
         every = max(1, math.ceil(days / 8))
-        marks = [begin + timedelta(days=every * i) for i in range(1, 10)]
-        return [(when, f"{when.day} {when:%b}") for when in marks if first <= when <= last]
+        days_shown = [begin + timedelta(days=every * i) for i in range(1, 10)]
+        return [(when, f"{when.day} {when:%b}") for when in days_shown if first <= when <= last]
     months = max(1, math.ceil(days / 30.4 / 8))
     months = next((m for m in (1, 2, 3, 6, 12, 24, 60, 120) if m >= months), 120)
-    marks, when = [], begin.replace(day=1)
+    marks: list[tuple[datetime, str]] = []
+    when = begin.replace(day=1)
     for _ in range(200):
         if when > last:
             break

@@ -95,8 +95,9 @@ def _model(model: Row, plots: Path | None) -> dict[str, Any]:
         about = "precision and recall of each model on the test period"
         charts_made.append(("Precision and recall", charts.lines(shown, "share of positives found", "share of calls that are right", about, classes)))
     if curves.get("calibration"):
+        predicted, observed = curves["calibration"]
         about = "predicted and observed shares on the test period"
-        charts_made.append(("Calibration", charts.reliability(*curves["calibration"], about)))
+        charts_made.append(("Calibration", charts.reliability(predicted, observed, about)))
     periods = _periods(evaluation)
     if periods:
         limits = (1.0,)
