@@ -95,7 +95,7 @@ def _stolen(spark: SparkSession, world: World, cast: Cast) -> DataFrame:
     """A stolen card is used until it is blocked: a burst over hours, near where it was lost, goods easily sold on."""
     d, ids = world.draws, (F.col("i"), F.col("k"))
     frame = _steps(_incidents(spark, world, cast, "stolen_card"), 3 + d.poisson("stolen/n", 3.6, F.col("i"), most=10))
-    span = HOUR * (0.5 + 13 * F.pow(d.uniform("stolen/span", F.col("i")), F.lit(2.0)))
+    span = HOUR * (0.4 + 13 * F.pow(d.uniform("stolen/span", F.col("i")), F.lit(3.0)))
     t = F.col("start") + span * (F.col("k") - 1 + d.uniform("stolen/t", *ids)) / F.col("n")
     place = d.uniform("stolen/place", *ids)
     city = F.col("city_from") + d.below("stolen/city", F.col("city_size"), *ids)
@@ -116,9 +116,9 @@ def _testing(spark: SparkSession, world: World, cast: Cast) -> DataFrame:
     frame = _steps(frame, F.col("tests") + 1 + d.poisson("test/large", 1.9, F.col("i"), most=7))
     small = F.col("k") <= F.col("tests")
     wait = HOUR * (0.5 + (16 + 20 * F.col("late")) * d.uniform("test/wait", F.col("i")))
-    early = (F.col("k") - 1 + d.uniform("test/t", *ids)) * (420 + 2400 * F.col("late"))
+    early = (F.col("k") - 1 + d.uniform("test/t", *ids)) * (300 + 1500 * F.col("late"))
     later = wait + (F.col("k") - F.col("tests")) * 2 * HOUR * d.uniform("test/gap", *ids)
-    t = F.col("start") + F.when(small, early).otherwise(F.col("tests") * 2820 + later)
+    t = F.col("start") + F.when(small, early).otherwise(F.col("tests") * 1800 + later)
     fixed = F.when(small, F.round(0.6 + 7 * F.pow(d.uniform("test/amount", *ids), F.lit(1.3)), 2))
     terminal = F.when(small, _online(world, (1, 0), "test/small", *ids)).otherwise(
         _online(world, (0, 2, 3), "test/big", *ids)
