@@ -6,6 +6,7 @@ import logging
 import os
 import tempfile
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 CHAMPION, CHALLENGER = "champion", "challenger"
 _PACKAGES = ("xgboost-cpu", "xgboost", "numpy", "pandas", "mlflow")
 
@@ -86,13 +88,15 @@ class Registry:
                 raise
         with tempfile.TemporaryDirectory() as scratch:
             files = artefact.save(Path(scratch) / "files")
-            save_model(
-                path=f"{scratch}/model",
-                python_model=served.__file__,
-                artifacts={"model": str(files)},
-                signature=_signature(artefact.card.features),
-                pip_requirements=pinned(_PACKAGES),
-            )
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message=".*input example.*")  # the signature is given
+                save_model(
+                    path=f"{scratch}/model",
+                    python_model=served.__file__,
+                    artifacts={"model": str(files)},
+                    signature=_signature(artefact.card.features),
+                    pip_requirements=pinned(_PACKAGES),
+                )
             self.client.log_artifacts(run, f"{scratch}/model", "model")
         source = f"{self.client.get_run(run).info.artifact_uri}/model"
         made = self.client.create_model_version(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from finlake.config import UseCase
@@ -81,7 +81,7 @@ def not_yet_scored(
     return stretch.join(done, ["decision_key", "decision_ts", "_definition"], "left_anti")
 
 
-def _after(use_case: UseCase, now: datetime) -> object:
+def _after(use_case: UseCase, now: datetime) -> Column:
     if use_case.score.since is None:
         return F.lit(True)
     return F.col("decision_ts") > F.lit(now) - F.expr(use_case.score.since.interval)

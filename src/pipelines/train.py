@@ -197,7 +197,7 @@ def _register(step: Step, registry: Registry, run: str, trained: Trained, digest
 def _record(step: Step, registry: Registry, run: str, version: str, trained: Trained, digest: str) -> None:
     card, lake = trained.artefact.card, step.lake
     metrics = {name: found.value for name, found in trained.evaluation.figures.items() if found.value is not None}
-    row = (
+    row: tuple[object, ...] = (
         card.use_case, registry.model, version, card.digest, step.run_id, run, metrics, card.tables, card.definition,
         digest, card.features, trained.champion_compared, json.dumps(trained.evaluation.to_dict()), step.now, "trained",
         "", [], datetime.now(UTC), None,

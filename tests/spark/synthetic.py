@@ -25,8 +25,8 @@ def use_case(**changes: object) -> UseCase:
         "model": {"search": {"trials": 3, "rows": 3000}, "only_increases_with": ["visits_1h"], "workers": 2},
         "policy": {"alerts_per_day": 5, "one_alert_per": "visitor",
                    "queue_opens": "07:00 Europe/Berlin", "value": "this.sum"},
-        "gates": {"better_than": {"models": ["baseline_rule", "logistic_regression", "champion"]},
-                  "calibrated": {"predicted_to_observed": [0.5, 2.0]}, "stable": {"psi_below": 0.5}},
+        "gates": {"better_than": {"models": ["baseline_rule", "champion"]},
+                  "calibrated": {"predicted_to_observed": [0.2, 5.0]}, "stable": {"psi_below": 0.5}},
     }  # fmt: skip
     return UseCase(**{**content, **changes})
 
