@@ -12,7 +12,7 @@ Status = Literal["ok", "failed", "skipped", "excluded"]
 class TaskResult:
     """One task that ran, or the reason why it did not.
 
-    `path` is unique in a run: `training/train[card_fraud]`. `skipped` means something before it failed;
+    `path` is unique in a run: `training/train[a_use_case]`. `skipped` means something before it failed;
     `excluded` means a condition or run_if left it out, which is no failure.
     """
 
