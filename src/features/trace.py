@@ -43,7 +43,8 @@ def trace(use_case: UseCase, config: Config) -> dict[str, list[Use]]:
     scored = use_case.score.each
     found = {name: [Use(scored, column, "this")] for name, column in selection.own.items()}
     for definition in selection.definitions.values():
-        found[definition.name] = list(dict.fromkeys(_uses(definition, selection, use_case, config, found)))
+        uses = _uses(definition, selection, use_case, config, found)
+        found[definition.name] = list({(use.source, use.column, use.how, use.place): use for use in uses}.values())
     return {name: found[name] for name in selection.outputs}
 
 
