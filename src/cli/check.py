@@ -42,7 +42,9 @@ def all_problems(config: Config, bundle: Path | None) -> list[Problem]:
     """Configuration first, then the bundle, if there is one."""
     from finlake.cli.jobs import check_bundle, find_bundle
 
-    problems = [*check_config(config), *_rules(config)]
+    from finlake.features.check import check_features
+
+    problems = _each_line_once([*check_config(config), *_rules(config), *check_features(config)])
     try:
         root = find_bundle(config.root, bundle)
     except JobError:
@@ -50,6 +52,18 @@ def all_problems(config: Config, bundle: Path | None) -> list[Problem]:
             raise
         return problems
     return [*problems, *check_bundle(root)]
+
+
+def _each_line_once(problems: list[Problem]) -> list[Problem]:
+    """One mistake can break several rules; its line is shown with the first of them."""
+    seen: dict[tuple[Path, int | None], Problem] = {}
+    kept = []
+    for problem in problems:
+        place = (problem.file, problem.line)
+        if place not in seen or problem.line is None or problem in kept:
+            kept.append(problem)
+        seen.setdefault(place, problem)
+    return sorted(kept, key=lambda problem: (str(problem.file), problem.line or 0))
 
 
 def _rules(config: Config) -> list[Problem]:
