@@ -31,7 +31,8 @@ def main() -> None:
     if not has_uv:
         say("uv is not to be had here; pip does it, more slowly")
     environment.update(uv_settings(pip_settings(environment), environment))
-    say("installing the packages of the lock (about 2 GB the first time) …")
+    first = not (VENV / ".ready").exists()
+    say("installing the packages of the lock, 2 GB …" if first else "bringing .venv up to the lock …")
     if not install(has_uv, LOCK, environment):
         stop("the lock could not be installed; behind a proxy that replaces certificates set SSL_CERT_FILE")
     own = [PYTHON, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--no-index", "-e", "."]
