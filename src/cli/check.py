@@ -11,7 +11,6 @@ import click
 from finlake.cli.options import Options
 from finlake.config import Config, Problem, survey
 from finlake.config.check import check_config
-from finlake.errors import JobError
 
 
 def run_check(options: Options, bundle: Path | None) -> dict[str, Any]:
@@ -39,31 +38,24 @@ def run_check(options: Options, bundle: Path | None) -> dict[str, Any]:
 
 
 def all_problems(config: Config, bundle: Path | None) -> list[Problem]:
-    """Configuration first, then the bundle, if there is one."""
+    """Configuration first, then the bundle: the one given, else the one in or above the configuration's folder."""
     from finlake.cli.jobs import check_bundle, find_bundle
-
+    from finlake.cli.jobs.bundle import ROOT_FILE
     from finlake.features.check import check_features
 
-    problems = _each_line_once([*check_config(config), *_rules(config), *check_features(config)])
-    try:
-        root = find_bundle(config.root, bundle)
-    except JobError:
-        if bundle is not None:
-            raise
-        return problems
-    return [*problems, *check_bundle(root)]
+    problems = check_config(config)
+    for more in (_rules(config), check_features(config)):
+        problems += _not_said(more, problems)
+    problems.sort(key=lambda problem: (str(problem.file), problem.line or 0))
+    if bundle is not None or any((folder / ROOT_FILE).is_file() for folder in config.root.parents):
+        problems += check_bundle(find_bundle(config.root, bundle))
+    return problems
 
 
-def _each_line_once(problems: list[Problem]) -> list[Problem]:
-    """One mistake can break several rules; its line is shown with the first of them."""
-    seen: dict[tuple[Path, int | None], Problem] = {}
-    kept = []
-    for problem in problems:
-        place = (problem.file, problem.line)
-        if place not in seen or problem.line is None or problem in kept:
-            kept.append(problem)
-        seen.setdefault(place, problem)
-    return sorted(kept, key=lambda problem: (str(problem.file), problem.line or 0))
+def _not_said(more: list[Problem], said: list[Problem]) -> list[Problem]:
+    """A mistake that two checks see is shown once: the second is left out where its line is already named."""
+    places = {(problem.file, problem.line) for problem in said}
+    return [problem for problem in more if (problem.file, problem.line) not in places]
 
 
 def _rules(config: Config) -> list[Problem]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ import click
 
 from finlake.cli.options import Options
 from finlake.contracts.draft_source import source_yaml
+from finlake.contracts.draft_use_case import propose_use_case
+from finlake.contracts.guess_time import guess_time
 from finlake.contracts.profile import snake
 from finlake.contracts.proposal import Proposal, propose
-from finlake.contracts.sample import read_sample
+from finlake.contracts.sample import read_sample, rows_of
 from finlake.errors import ConfigError, InputError
 
 _TARGET = """# Where finlake runs; --lake and --data on the command line win over what is said here.
@@ -26,6 +29,8 @@ landing: landing      # where files arrive, within the lake unless absolute
 def run_draft(options: Options, file: Path, name: str | None, write: bool, use_case: str | None = None) -> dict[str, Any]:
     """Prints a contract for the file, or with `write` puts it into conf/ and says what to do next.
 
+    `use_case` names the column to be predicted: a feature group and a use case are drafted too.
+
     Raises:
         InputError: the file cannot be read, or has no rows to learn from.
         ConfigError: a file in conf/ would be overwritten.
@@ -33,15 +38,34 @@ def run_draft(options: Options, file: Path, name: str | None, write: bool, use_c
     chosen = first_file(file)
     name = snake(name or source_name(chosen if file.is_file() else file))
     made = propose(read_sample(chosen), options.as_of or datetime.now(UTC))
-    text = source_yaml(made, name, where(options, file))
+    predicted = propose_use_case(made, name, use_case, last_event(chosen, made)) if use_case else None
+    files = {f"sources/{name}.yml": source_yaml(made, name, where(options, file), predicted.later if predicted else [])}
+    if predicted:
+        files |= {f"features/{predicted.group}.yml": predicted.group_text} if predicted.group else {}
+        files[f"use_cases/{predicted.name}.yml"] = predicted.text
     if not write:
-        click.echo(text, nl=False)
+        for path, text in files.items():
+            click.echo(f"# --- {path}\n{text}" if len(files) > 1 else text, nl=False)
         return {"source": name}
+    there = [path for path in files if (options.conf / path).exists()]
+    if there:
+        raise ConfigError(f"{options.conf / there[0]} is there already; move it away, or give another name with --name")
     begin_folder(options.conf)
-    path = options.conf / "sources" / f"{name}.yml"
-    keep(path, text)
-    advise(options, made, path)
-    return {"source": name, "written": str(path)}
+    for path, text in files.items():
+        keep(options.conf / path, text)
+    advise(options, made, name, list(files), predicted.name if predicted else "")
+    return {"source": name, "written": list(files)}
+
+
+def last_event(file: Path, made: Proposal) -> datetime | None:
+    """The last time in the whole file, where the sample is only its beginning; None where only the sample is known."""
+    happened = made.happened_at
+    if made.sample.complete or happened is None or made.sample.format != "csv":
+        return None
+    place = list(made.sample.columns).index(happened.raw)
+    texts = Counter(row[place].strip() for row in rows_of(file, made.sample) if place < len(row) and row[place].strip())
+    found = guess_time(list(texts), texts, by_name=True, whole=False)
+    return max((moment for moment in found.values if moment), default=None) if found else None
 
 
 def first_file(path: Path) -> Path:
@@ -83,17 +107,22 @@ def begin_folder(conf: Path) -> None:
 
 
 def keep(path: Path, text: str) -> None:
-    if path.exists():
-        raise ConfigError(f"{path} is there already; move it away, or give another name with --name")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, "utf-8")
 
 
-def advise(options: Options, made: Proposal, path: Path) -> None:
-    click.echo(f"wrote {path}: {len(made.guesses)} columns, key {', '.join(made.key)}")
+def advise(options: Options, made: Proposal, name: str, files: list[str], use_case: str) -> None:
+    for path in files:
+        click.echo(f"wrote {options.conf / path}")
     if made.happened_at is None:
         click.echo("no column looks like a time: name one under happened_at before anything else")
     elif made.known_at is None:
         click.echo("confirm known_at: how long until such a row is in your hands?")
     conf = "" if options.conf == Path("conf") else f" --conf {options.conf}"
-    click.echo(f"next: look through it, then `finlake check{conf}` and `finlake ingest --source {path.stem}{conf}`")
+    steps = [f"finlake ingest --source {name}{conf}", f"finlake refine --source {name}{conf}"]
+    if use_case:
+        steps += [f"finlake {step} --use-case {use_case}{conf}" for step in ("features", "train", "promote", "score")]
+        steps += [f"finlake publish{conf}", f"finlake report{conf}"]
+    click.echo(f"next: look through {'them' if len(files) > 1 else 'it'}, then")
+    for step in (f"finlake check{conf}", *steps):
+        click.echo(f"  {step}")

@@ -45,7 +45,7 @@ class Proposal:
         if guess.name in self.key or guess.name in clocks:
             return True
         full = guess.filled == guess.rows and guess.rows >= 100
-        return full and (guess.type == "money" or guess.pii == "pan" or guess.type == "text" and guess.hints("identifier"))
+        return full and (guess.type == "money" or guess.pii == "pan" or (guess.type == "text" and guess.hints("identifier")))
 
 
 def propose(sample: Sample, now: datetime) -> Proposal:
@@ -189,9 +189,9 @@ def _range(guess: Guess) -> list[dict[str, object]]:
 
 
 def _round_up(number: float) -> int:
-    """Ten times as far, to one digit, so that only what is far off is flagged."""
-    size = 10 ** math.floor(math.log10(number)) if number > 0 else 1
-    return int(max(math.ceil(number / size) * size * 10, 10))
+    """Twice as far, rounded up to one digit, so that only what is far off is flagged."""
+    size = 10 ** math.floor(math.log10(2 * number)) if number > 0 else 1
+    return int(max(math.ceil(2 * number / size) * size, 10))
 
 
 def _set(guess: Guess) -> list[dict[str, object]]:

@@ -57,6 +57,11 @@ def _rows(lake: Lake, sql: str) -> list[Row]:
     return [row.asDict(recursive=True) for row in lake.sql(sql).collect()]
 
 
+def _first(table: str, by: str, order: str, most: int = 1) -> str:
+    """A query for the first rows of each group; QUALIFY is not in every Spark."""
+    return f"SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY {by} ORDER BY {order}) AS _first FROM {table}) WHERE _first <= {most}"
+
+
 def _runs(lake: Lake) -> list[Row]:
     """Tasks of the latest job run, else the latest steps, in the order in which they ran."""
     if not lake.exists("ops.runs"):
@@ -72,11 +77,7 @@ def _sources(lake: Lake) -> list[SourcePart]:
         return []
     sums = ", ".join(f"sum({count}) AS {count}" for count in COUNTS)
     totals = _rows(lake, f"SELECT source, {sums}, every(adds_up) AS adds_up FROM ops.batches GROUP BY source ORDER BY source")
-    batches = _rows(
-        lake,
-        "SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY source ORDER BY refined_at DESC, batch) AS place FROM ops.batches)"
-        f" WHERE place <= {BATCHES} ORDER BY source, place DESC",
-    )
+    batches = _rows(lake, _first("ops.batches", "source", "refined_at DESC, batch", BATCHES))
     arrivals = {}
     if lake.exists("ops.files"):
         found = _rows(lake, "SELECT source, batch, min(arrived_at) AS arrived_at, count(*) AS files FROM ops.files GROUP BY source, batch")
@@ -84,8 +85,7 @@ def _sources(lake: Lake) -> list[SourcePart]:
     rules = _rules(lake)
     fresh = {}
     if lake.exists("ops.freshness"):
-        latest = "SELECT * FROM ops.freshness QUALIFY row_number() OVER (PARTITION BY source ORDER BY checked_at DESC) = 1"
-        fresh = {row["source"]: row for row in _rows(lake, latest)}
+        fresh = {row["source"]: row for row in _rows(lake, _first("ops.freshness", "source", "checked_at DESC"))}
     made = []
     for total in totals:
         name = total["source"]
@@ -109,14 +109,13 @@ def _arrival(row: Row | None) -> Row:
 def _rules(lake: Lake) -> list[Row]:
     if not lake.exists("ops.quality"):
         return []
-    return _rows(
-        lake,
+    grouped = (
         "SELECT source, rule, max_by(expectation, measured_at) AS expectation, max_by(severity, measured_at) AS severity, "
         "max_by(mostly, measured_at) AS mostly, sum(checked) AS checked, sum(failed) AS failed, every(passed) AS passed, "
         "slice(sort_array(collect_list(struct(measured_at, batch, checked, failed)), false), 1, 60) AS history "
-        "FROM ops.quality GROUP BY source, rule "
-        f"QUALIFY row_number() OVER (PARTITION BY source ORDER BY sum(failed) DESC, rule) <= {RULES} ORDER BY source, failed DESC, rule",
+        "FROM ops.quality GROUP BY source, rule"
     )
+    return _rows(lake, _first(f"({grouped})", "source", "failed DESC, rule", RULES) + " ORDER BY source, failed DESC, rule")
 
 
 def _with_trend(rules: list[Row], order: dict[str, int]) -> list[Row]:
@@ -132,11 +131,8 @@ def _examples(lake: Lake, source: str) -> list[Row]:
     table = f"quarantine.{source}"
     if not lake.exists(table):
         return []
-    found = _rows(
-        lake,
-        "SELECT *, count(*) OVER (PARTITION BY _reasons[0]) AS _alike, row_number() OVER (PARTITION BY _reasons[0] ORDER BY _row_id) "
-        f"AS _place FROM {table} WHERE _released_at IS NULL QUALIFY _place <= 2 ORDER BY _alike DESC, _reasons[0], _place LIMIT {EXAMPLES}",
-    )
+    kept = f"(SELECT *, count(*) OVER (PARTITION BY _reasons[0]) AS _alike FROM {table} WHERE _released_at IS NULL)"
+    found = _rows(lake, _first(kept, "_reasons[0]", "_row_id", 2) + f" ORDER BY _alike DESC, _reasons[0], _first LIMIT {EXAMPLES}")
     made = []
     for row in found:
         values = {name: mask_text(str(value)) for name, value in row.items() if not name.startswith("_") and value is not None}
@@ -169,11 +165,8 @@ def _models(lake: Lake) -> list[Row]:
     cards = {row["use_case"]: row for row in _rows(lake, "SELECT * FROM ops.use_cases LIMIT 500")} if lake.exists("ops.use_cases") else {}
     splits: dict[str, dict[str, str]] = {}
     if lake.exists("ops.figures"):
-        for row in _rows(
-            lake,
-            "SELECT use_case, figure, text FROM ops.figures WHERE figure LIKE 'split.%' "
-            "QUALIFY row_number() OVER (PARTITION BY use_case, figure ORDER BY recorded_at DESC) = 1 LIMIT 600",
-        ):
+        told = "(SELECT use_case, figure, text, recorded_at FROM ops.figures WHERE figure LIKE 'split.%')"
+        for row in _rows(lake, _first(told, "use_case, figure", "recorded_at DESC") + " LIMIT 600"):
             splits.setdefault(row["use_case"], {})[row["figure"].removeprefix("split.")] = row["text"]
     made = []
     for name in dict.fromkeys(row["use_case"] for row in versions):
@@ -200,9 +193,9 @@ def _queues(lake: Lake) -> dict[str, list[Row]]:
     """The newest day of each alert queue."""
     if "bi.alert_queue" not in lake.views():
         return {}
-    newest = "SELECT * FROM bi.alert_queue QUALIFY queue_day = max(queue_day) OVER (PARTITION BY use_case)"
+    newest = "SELECT *, max(queue_day) OVER (PARTITION BY use_case) AS newest FROM bi.alert_queue"
     found: dict[str, list[Row]] = {}
-    for row in _rows(lake, f"SELECT * FROM ({newest}) WHERE place <= {QUEUE} ORDER BY use_case, place"):
+    for row in _rows(lake, f"SELECT * FROM ({newest}) WHERE queue_day = newest AND place <= {QUEUE} ORDER BY use_case, place"):
         found.setdefault(row["use_case"], []).append(row)
     return found
 

@@ -1,0 +1,354 @@
+"""From a drafted contract and the column to be predicted to a feature group and a use case, to be looked through by people."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from finlake.contracts.draft_source import noted, scalar
+from finlake.contracts.profile import Guess, word_lists
+from finlake.contracts.proposal import Proposal
+from finlake.errors import InputError, suggestion
+
+_SUSPICIOUS = 0.97
+_ENTITIES = 20
+_SHARE_CALLED = 0.01
+
+
+@dataclass
+class UseCaseDraft:
+    """Texts of both files, and what the contract has to add."""
+
+    name: str
+    group: str
+    group_text: str
+    text: str
+    later: list[tuple[list[str], str, str]]
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """The label: which values are positive, and when it is known."""
+
+    guess: Guess
+    condition: str
+    hits: list[bool | None]
+    clock: str
+    clock_column: Guess | None
+    matures: int
+    why: str
+
+
+def propose_use_case(made: Proposal, source: str, label: str, last: datetime | None = None) -> UseCaseDraft:
+    """A use case that predicts `label`, a column of the drafted file. `last` is the file's last event, beyond the sample.
+
+    Raises:
+        InputError: the file has no such column, no times, or the column has one value only.
+    """
+    target = made.guess(label)
+    if target is None:
+        raise InputError(f"the file has no column {label!r}{suggestion(label, [g.raw for g in made.guesses])}")
+    if made.happened_at is None or made.happened_at.moments is None:
+        raise InputError("no column looks like a time, so nothing can be learnt from the past; add one and draft again")
+    first, end = _span(made, last)
+    outcome = _outcome(made, target, (end - first).days)
+    later = [guess for guess in (target, outcome.clock_column) if guess]
+    leaks = [guess for guess in made.guesses if guess not in later and _tells(guess, outcome.hits)]
+    usable = [guess for guess in made.guesses if guess not in later and guess not in leaks]
+    entity = _entity(made, usable)
+    name = f"{source}_{target.name}"
+    group = f"{source}_history" if entity else f"{source}_facts"
+    numbers = [guess for guess in usable if guess.type in ("money", "number", "integer") and guess.name not in made.key]
+    group_text, has_group = _group(made, group, source, entity, usable)
+    features = ([group] if has_group else []) + [f"this.{guess.name}" for guess in numbers]
+    if not features:
+        raise InputError("no column is left to learn from: every other one is a key, a time, private or too varied")
+    text = _use_case(made, name, source, target, outcome, features, [*later, *leaks], entity, numbers, (first, end))
+    columns = [guess.name for guess in later]
+    return UseCaseDraft(name, group if has_group else "", group_text, text, [(columns, outcome.clock, outcome.why)])
+
+
+def _span(made: Proposal, last: datetime | None) -> tuple[datetime, datetime]:
+    assert made.happened_at is not None and made.happened_at.moments is not None
+    moments = [moment for moment in made.happened_at.moments.values if moment]
+    return min(moments), max([*moments, *([last] if last else [])])
+
+
+def _outcome(made: Proposal, target: Guess, days: int) -> _Outcome:
+    positive = _positive(target)
+    hits = [None if value is None else value in positive for value in target.values]
+    if target.type == "boolean":
+        condition = target.name
+    elif target.type in ("integer", "number"):
+        condition = " or ".join(f"{target.name} = {value}" for value in sorted(positive))
+    else:
+        condition = " or ".join(f"{target.name} = '{value}'" for value in sorted(v.replace("'", "''") for v in positive))
+    clock = _clock(made, target)
+    if clock is None:
+        wait = max(1, min(30, days // 10))
+        return _Outcome(target, condition, hits, f"{{happened_at plus: {wait} days}}", None, wait, "known later than the row itself")
+    gaps = sorted((b - a).total_seconds() / 86400 for a, b in _pairs(made.happened_at, clock) if b >= a)
+    wait = math.ceil(gaps[int(0.99 * (len(gaps) - 1))]) + 1
+    why = f"99% of {clock.name} lie within {wait} days of {made.happened_at.name if made.happened_at else ''}"
+    return _Outcome(target, condition, hits, clock.name, clock, wait, why)
+
+
+def _positive(target: Guess) -> set[str]:
+    """The values that mean `it happened`: by their words, else the rarer of a few."""
+    if target.type == "boolean" and target.true_words:
+        return {value for value in target.distinct if value.lower() in target.true_words}
+    if len(target.distinct) < 2:
+        raise InputError(f"{target.raw!r} has {len(target.distinct)} value(s) in the sample; a label needs two")
+    if len(target.distinct) > 20:
+        raise InputError(f"{target.raw!r} has {len(target.distinct):,} different values; a label is a few words, or 0 and 1")
+    words = {value for value in target.distinct if value.lower().strip() in word_lists()["bad"]}
+    if words and len(words) < len(target.distinct):
+        return words
+    return {min(target.distinct.items(), key=lambda item: (item[1], item[0]))[0]}
+
+
+def _clock(made: Proposal, target: Guess) -> Guess | None:
+    for guess in made.guesses:
+        if guess in (made.happened_at, made.known_at, target) or guess.moments is None or not guess.hints("outcome"):
+            continue
+        pairs = list(_pairs(made.happened_at, guess))
+        if len(pairs) >= 50 and sum(b >= a for a, b in pairs) >= 0.97 * len(pairs):
+            return guess
+    return None
+
+
+def _pairs(first: Guess | None, second: Guess) -> Iterator[tuple[datetime, datetime]]:
+    if first is None or first.moments is None or second.moments is None:
+        return
+    for a, b in zip(first.moments.values, second.moments.values, strict=True):
+        if a and b:
+            yield a, b
+
+
+def _tells(guess: Guess, hits: list[bool | None]) -> bool:
+    """Whether the column alone nearly tells the label, by its values or by being empty: then it is known later, too."""
+    known = [(value, hit) for value, hit in zip(guess.values, hits, strict=True) if hit is not None]
+    positives = sum(hit for _, hit in known)
+    if positives < 30 or positives > len(known) - 30:
+        return False
+    filled = Counter(hit for value, hit in known if value is not None)
+    missing = Counter(hit for value, hit in known if value is None)
+    if filled and missing and _separates(filled[True], filled[False], missing[True], missing[False]):
+        return True
+    if guess.numbers:
+        pairs = [(n, hit) for n, hit in zip(guess.numbers, hits, strict=True) if n is not None and hit is not None]
+        area = _area(pairs)
+        return area > _SUSPICIOUS or area < 1 - _SUSPICIOUS
+    if len(guess.distinct) > 50:
+        return False
+    by_value: dict[str | None, Counter[bool]] = {}
+    for value, hit in known:
+        by_value.setdefault(value, Counter())[hit] += 1
+    rate = positives / len(known)
+    high = [counts for counts in by_value.values() if counts[True] > rate * counts.total()]
+    inside_true, inside_false = sum(c[True] for c in high), sum(c[False] for c in high)
+    return _separates(inside_true, inside_false, positives - inside_true, len(known) - positives - inside_false)
+
+
+def _separates(true_in: int, false_in: int, true_out: int, false_out: int) -> bool:
+    """Whether one side holds nearly all positives and nearly no negatives."""
+    positives, negatives = true_in + true_out, false_in + false_out
+    if not positives or not negatives:
+        return False
+    strength = (true_in / positives + false_out / negatives) / 2
+    return strength > _SUSPICIOUS or strength < 1 - _SUSPICIOUS
+
+
+def _area(pairs: list[tuple[float, bool]]) -> float:
+    """Chance that a positive lies above a negative; ties count half."""
+    positives, negatives = sum(hit for _, hit in pairs), sum(not hit for _, hit in pairs)
+    if not positives or not negatives:
+        return 0.5
+    by_value: dict[float, list[int]] = {}
+    for number, hit in pairs:
+        by_value.setdefault(number, [0, 0])[hit] += 1
+    below, area = 0, 0.0
+    for number in sorted(by_value):
+        no, yes = by_value[number]
+        area += yes * (below + no / 2)
+        below += no
+    return area / (positives * negatives)
+
+
+def _entity(made: Proposal, usable: list[Guess]) -> Guess | None:
+    able = [
+        guess
+        for guess in usable
+        if (guess.hints("identifier") or guess.pii == "pan")
+        and guess.moments is None
+        and guess.name not in made.key
+        and guess.filled >= 0.99 * guess.rows
+        and len(guess.distinct) >= _ENTITIES
+        and guess.repeats >= 1.5
+    ]
+    return max(able, key=lambda guess: len(guess.distinct), default=None)
+
+
+def _group(made: Proposal, name: str, source: str, entity: Guess | None, usable: list[Guess]) -> tuple[str, bool]:
+    about = entity or made.guess(made.key[0])
+    assert about is not None and made.happened_at is not None
+    rows, whom = source.replace("_", " "), about.name.replace("_", " ")
+    lines = [
+        "# yaml-language-server: $schema=../schema/features.json",
+        "# Drafted: keep what makes sense to someone who knows the business, and say it in `say`, the words of the reasons.",
+        f"group: {name}",
+        f"about: {scalar(f'What is known about a row of {rows}, and about its {whom} from before.')}",
+        f"entity: {about.name}",
+        f"source: {source}",
+        "features:",
+    ]
+    before = len(lines)
+    if entity is not None:
+        lines += _windows(made, rows, whom, usable)
+    zone = made.zone[0]
+    if made.happened_at.type == "timestamp":
+        lines += [f"  hour_of_{made.happened_at.name}:", f'    row: "hour(this.{made.happened_at.name})"', f"    zone: {zone}",
+                  '    say: "it happened in hour {value} of the day"']  # fmt: skip
+    for guess in usable:
+        if guess.name in made.key or guess is entity or guess.pii or guess.moments:
+            continue
+        if guess.type == "boolean":
+            lines += [f"  is_{guess.name}:", f'    row: "this.{guess.name}"', f'    say: "{_words(guess)}: {{value}}"']
+        elif guess.type == "text" and 2 <= len(guess.distinct) <= 8:
+            lines += _one_hot(guess)
+    return "\n".join(lines) + "\n", len(lines) > before
+
+
+def _windows(made: Proposal, rows: str, whom: str, usable: list[Guess]) -> list[str]:
+    stem = rows.replace(" ", "_")
+    lines = [
+        f"  {stem}_{{window}}:", "    count: rows", "    windows: [1d, 7d, 30d]",
+        f'    say: "{{value}} {rows} of this {whom} in the last {{window}}; usual for it: {{usual}}"',
+        "  days_since_last:", "    time_since: last row", "    unit: days",
+        f'    say: "{{value}} days since the last row of this {whom}"',
+    ]  # fmt: skip
+    for guess in [guess for guess in usable if guess.type == "money" and guess.name not in made.key][:3]:
+        words = _words(guess)
+        lines += [
+            f"  {guess.name}_mean_30d:", f"    mean: {guess.name}", "    windows: [30d]",
+            f'    say: "{words} of this {whom} was {{value}} on average in the last 30 days"',
+            f"  {guess.name}_vs_usual:", f"    ratio: [this.{guess.name}, {guess.name}_mean_30d]", "    unit: times",
+            f'    say: "{words} is {{value}} times the 30-day average of this {whom} ({{{guess.name}_mean_30d}})"',
+        ]  # fmt: skip
+    return lines
+
+
+def _one_hot(guess: Guess) -> list[str]:
+    from finlake.contracts.profile import snake
+
+    lines, used = [], set()
+    for value, _ in guess.distinct.most_common(6):
+        name = f"{guess.name}_{snake(value)}"
+        if name in used:
+            continue
+        used.add(name)
+        quoted = value.replace("'", "''")
+        condition, said = f"this.{guess.name} = '{quoted}'", f"{_words(guess)} is {value}: {{value}}"
+        lines += [f"  {name}:", f"    row: {scalar(condition)}", f"    say: {_quoted(said)}"]
+    return lines
+
+
+def _quoted(text: str) -> str:
+    made = scalar(text)
+    return made if made.startswith('"') else f'"{made}"'
+
+
+def _words(guess: Guess) -> str:
+    return guess.name.replace("_", " ")
+
+
+def _use_case(
+    made: Proposal,
+    name: str,
+    source: str,
+    target: Guess,
+    outcome: _Outcome,
+    features: list[str],
+    never: list[Guess],
+    entity: Guess | None,
+    numbers: list[Guess],
+    span: tuple[datetime, datetime],
+) -> str:
+    rate = sum(hit is True for hit in outcome.hits) / max(sum(hit is not None for hit in outcome.hits), 1)
+    unsure = [guess.name for guess in never[1:] if guess is not outcome.clock_column]
+    lines = [
+        "# yaml-language-server: $schema=../schema/use_case.json",
+        f"# Drafted for {target.raw}: {rate:.2%} of the sampled rows are positive.",
+        f"use_case: {name}",
+        f"purpose: {scalar(f'Say what a score of {name} leads to, and for whom.')}",
+        "owner: you@example.com",
+        "approver: someone-else@example.com",
+        noted("materiality: medium", "low, medium or high: how much rests on these decisions"),
+        noted(f"zone: {made.zone[0]}", "where business days begin and end"),
+        f"score: {{each: {source}, as_of: known_at}}",
+        "label:",
+        f"  name: {target.name}",
+        noted(f"  positive: {scalar(outcome.condition)}", "CONFIRM: which values mean that it happened?"),
+        f"  from: {{source: {source}}}",
+        noted(f"  matures_after: {outcome.matures}d", "no positive until then means negative; " + outcome.why),
+        "features:",
+        *(f"  - {feature}" for feature in features),
+        noted(f"never: {scalar([guess.name for guess in never])}",
+              f"{', '.join(unsure)} nearly tell the label alone: surely known only later" if unsure else "the label, and what is known with it"),
+        *_split(span, outcome.matures),
+        *_rule(made, numbers, outcome, entity, source),
+        "model:",
+        "  algorithm: xgboost",
+        "  search: {trials: 10, seed: 7}",
+        *_policy(made, rate, entity, numbers, span),
+        "gates:",
+        "  better_than: {models: [baseline_rule, logistic_regression, champion], metric: average_precision, by: 0}",
+        "  calibrated: {predicted_to_observed: [0.8, 1.25], by: all}",
+        "  leaks: none",
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _split(span: tuple[datetime, datetime], matures: int) -> list[str]:
+    days = (span[1] - span[0]) // timedelta(days=1) - matures - 1
+    gap = matures if days - 2 * matures >= 20 else 0
+    usable = max(days - 2 * gap, 4)
+    test, choose = max(usable * 25 // 100, 1), max(usable * 15 // 100, 1)
+    train = max(usable - test - choose - 1, 1)
+    why = f"the file spans {(span[1] - span[0]).days} days"
+    short = "" if gap else "; too short for gaps as long as the label needs: ask for more history"
+    return [noted(f"split: {{train: {train}d, choose: {choose}d, test: {test}d, gap_before_each: {gap}d}}", why + short)]
+
+
+def _rule(made: Proposal, numbers: list[Guess], outcome: _Outcome, entity: Guess | None, source: str) -> list[str]:
+    best: tuple[float, str] = (0.0, "")
+    for guess in numbers:
+        pairs = [(n, hit) for n, hit in zip(guess.numbers, outcome.hits, strict=True) if n is not None and hit is not None]
+        if len(pairs) < 100:
+            continue
+        area = _area(pairs)
+        ordered = sorted(n for n, _ in pairs)
+        edge = ordered[int(0.9 * len(ordered))] if area >= 0.5 else ordered[int(0.1 * len(ordered))]
+        rule = f"this.{guess.name} {'>' if area >= 0.5 else '<'} {edge:g}"
+        best = max(best, (abs(area - 0.5), rule))
+    if not best[1]:
+        best = (0.0, f"{source}_7d >= 3" if entity else f"this.{numbers[0].name} > 0" if numbers else "1 = 1")
+    return [noted(f"baseline_rule: {scalar(best[1])}", "WRITE WHAT PEOPLE USE TODAY; this is the best single cut in the sample")]
+
+
+def _policy(
+    made: Proposal, rate: float, entity: Guess | None, numbers: list[Guess], span: tuple[datetime, datetime]
+) -> list[str]:
+    money = [guess.name for guess in numbers if guess.type == "money"]
+    value = [noted(f"  value: this.{money[0]}", "what is lost when a positive is missed")] if money else []
+    daily = made.sample.rows / max((span[1] - span[0]).days, 1)
+    if entity is not None and daily >= 20:
+        calls = max(3, round(daily * _SHARE_CALLED))
+        return ["policy:", noted(f"  alerts_per_day: {calls}", f"a hundredth of {daily:,.0f} rows a day"), f"  one_alert_per: {entity.name}", *value]
+    low = min(max(round(rate, 3), 0.001), 0.5)
+    high = min(max(round(3 * rate, 3), low), 0.9)
+    return ["policy:", noted(f"  approve_below: {low:g}", "the share of positives in the sample"),
+            noted(f"  decline_above: {high:g}", "three times that; between them a person decides"), *value]  # fmt: skip
