@@ -159,16 +159,15 @@ def report(options: Options, out: Path | None) -> dict[str, Any]:
 @click.option(
     "--write",
     is_flag=True,
-    help="Write conf/sources/<name>.yml instead of printing it.",
+    help="Write into conf/ instead of printing.",
 )
+@click.option("--use-case", metavar="COLUMN", help="Also draft features and a use case that predicts this column.")
 @common
-def draft(
-    options: Options, file: Path, name: str | None, write: bool
-) -> dict[str, Any]:
+def draft(options: Options, file: Path, name: str | None, write: bool, use_case: str | None) -> dict[str, Any]:
     """Proposes a contract from a file: format, types, key, clocks, expectations."""
     from finlake.cli.draft import run_draft
 
-    return run_draft(options, file, name, write)
+    return run_draft(options, file, name, write, use_case)
 
 
 @cli.command()
