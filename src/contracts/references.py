@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
@@ -53,21 +53,23 @@ def attach(df: DataFrame, references: list[Reference], tables: Mapping[str, Data
     return df
 
 
-def refining_order(sources: Mapping[str, Source]) -> list[str]:
-    """Names of all sources, those that others refer to first.
+def depends_on(sources: Mapping[str, Source], names: Iterable[str]) -> dict[str, set[str]]:
+    """Each of the named sources -> those of them it refers to, which are refined first.
 
     Raises:
         ContractError: sources refer to each other in a circle.
     """
+    wanted = set(names)
     graph = {
-        name: {r.arguments.get("in") for r in source.expect if r.name == "expect_reference"} & set(sources) - {name}
-        for name, source in sorted(sources.items())
+        name: {str(r.arguments.get("in")) for r in sources[name].expect if r.name == "expect_reference"}
+        & wanted - {name}
+        for name in sorted(wanted)
     }
     try:
-        return [str(name) for name in TopologicalSorter(graph).static_order()]
+        TopologicalSorter(graph).prepare()
     except CycleError as error:
         circle = " → ".join(error.args[1])
         raise ContractError(
-            f"sources refer to each other in a circle: {circle}; make one of the references otherwise: warn "
-            "and drop it from the contract, or check it in a mart"
+            f"sources refer to each other in a circle: {circle}; take one expect_reference out, and check it in a mart"
         ) from error
+    return graph

@@ -9,7 +9,7 @@ import pytest
 from finlake.config import Source
 from finlake.contracts.check_contract import check_expectations
 from finlake.contracts.contract import contract_digest, needed_columns, sequence_column
-from finlake.contracts.references import refining_order
+from finlake.contracts.references import depends_on
 from finlake.contracts.strftime import spark_pattern
 from finlake.contracts.vocabulary import ROW_ARGUMENTS
 from finlake.errors import ContractError
@@ -157,7 +157,9 @@ def test_sources_that_others_refer_to_come_first_and_a_circle_is_an_error():
     first, second = contract(source="alpha"), contract(source="beta")
     link = {"rule": "there", "name": "expect_reference", "arguments": {"column": "id", "in": "beta"}}
     first = contract(source="alpha", expect=[link])
-    assert refining_order({"alpha": first, "beta": second}) == ["beta", "alpha"]
+    sources = {"alpha": first, "beta": second}
+    assert depends_on(sources, sources) == {"alpha": {"beta"}, "beta": set()}
+    assert depends_on(sources, ["alpha"]) == {"alpha": set()}
     back = contract(source="beta", expect=[{**link, "arguments": {"column": "id", "in": "alpha"}}])
     with pytest.raises(ContractError, match="in a circle"):
-        refining_order({"alpha": first, "beta": back})
+        depends_on({"alpha": first, "beta": back}, sources)
