@@ -45,13 +45,13 @@ def probabilities(frame: DataFrame, keep: Sequence[str], artefact: Artefact) -> 
     return taken.mapInArrow(run, schema)
 
 
-def kind_of(rows: DataFrame, earlier: DataFrame, *, in_charge: bool) -> DataFrame:
+def kind_of(rows: DataFrame, earlier: DataFrame | None, *, in_charge: bool) -> DataFrame:
     """Adds `kind`: `review` unless the model is the champion; `shadow` where a first decision already stands.
 
-    `earlier`: the use case's decision_key and kind so far.
+    `earlier`: the use case's decision_key and kind so far; None before the first run.
     """
-    if not in_charge:
-        return rows.withColumn("kind", F.lit(REVIEW))
+    if not in_charge or earlier is None:
+        return rows.withColumn("kind", F.lit(FIRST if in_charge else REVIEW))
     stands = earlier.where(F.col("kind") == FIRST).select("decision_key").distinct().withColumn("_stands", F.lit(True))
     kind = F.when(F.col("_stands"), F.lit(SHADOW)).otherwise(F.lit(FIRST))
     return rows.join(stands, "decision_key", "left").withColumn("kind", kind).drop("_stands")

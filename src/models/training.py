@@ -18,6 +18,7 @@ from finlake.models.budget import Opening, at_budget
 from finlake.models.frames import Margin, block_day, booster_margin, bounded_parts, value_of, with_margins
 from finlake.models.search import Trial, search
 
+_THREADS = 2  # of trials; fixed, so that a search does not depend on the machine's cores
 Models = dict[str, tuple[Sequence[str], Callable[[], Margin]]]
 
 
@@ -77,7 +78,7 @@ def train_model(
     progress.say(f"search: {choice.search.trials} trials on {sampled:,} training rows, judged by {metric} on choose")
     best = search(
         parts["train"], parts["choose"], features, choice.search,
-        metric=metric, constraints=constraints, known=known, finished=progress.finished,
+        metric=metric, constraints=constraints, threads=_THREADS, known=known, finished=progress.finished,
     )  # fmt: skip
     progress.say(f"distributed fit with {choice.workers} workers, parameters of trial {best.number + 1}")
     fit = fit_distributed(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyspark.sql import functions as F
 
@@ -48,6 +48,8 @@ def promote(step: Step, use_case: str) -> Values:
     champion = registry.version_at(CHAMPION)
     approver = registry.tags(version).get(APPROVED) if step.config.target.require_approval else ""
     outcome = decide(chosen, version, verdicts, evaluation, champion, newest["champion_compared"], approver)
+    if newest["alias"] == outcome.alias == CHAMPION:
+        outcome = replace(outcome, status=newest["status"])  # judged again: it became champion as it did
     _move(registry, version, outcome)
     _record(step, chosen, version, verdicts, outcome, champion)
     return {"version": version, "status": outcome.status, "alias": outcome.alias, "reasons": outcome.reasons}

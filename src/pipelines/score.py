@@ -117,22 +117,17 @@ def _decisions(
     value = F.lit(None).cast("decimal(18,2)")
     if policy.value:
         value = F.col(f"`{value_name(new.columns, policy.value)}`").cast("decimal(18,2)")
-    wide = new.select(
-        "*", F.col(f"`{entity}`").cast("string").alias("entity"), value.alias("value"),
-        F.col("_definition").alias("feature_digest"),
-    )  # fmt: skip
-    keep = ["decision_key", "entity", "event_ts", "decision_ts", "value", "feature_digest"]
-    rows = scoring.probabilities(wide, keep, artefact)
+    # a feature may be called `entity` or `value`, so those two get their names after scoring
+    wide = new.withColumns({"_entity": F.col(f"`{entity}`").cast("string"), "_value": value})
+    keep = ["decision_key", "_entity", "event_ts", "decision_ts", "_value", "_definition"]
+    names = {"_entity": "entity", "_value": "value", "_definition": "feature_digest"}
+    rows = scoring.probabilities(wide, keep, artefact).withColumnsRenamed(names)
     given = None
-    if earlier is None:
-        kinds = rows.select("decision_key", F.lit("").alias("kind")).limit(0)
-    else:
-        kinds = earlier.select("decision_key", "kind")
+    if earlier is not None:
         own = (F.col("kind") == scoring.FIRST) | (F.col("model_version") == version)
-        given = earlier.where((F.col("decision") == "alert") & own).select(
-            block_day(use_case).alias("day"), "kind", "entity"
-        )
-    made = scoring.decided(scoring.kind_of(rows, kinds, in_charge=champion), use_case, given)
+        alerts = earlier.where((F.col("decision") == "alert") & own)
+        given = alerts.select(block_day(use_case).alias("day"), "kind", "entity")
+    made = scoring.decided(scoring.kind_of(rows, earlier, in_charge=champion), use_case, given)
     tables = F.create_map(*(part for name, at in sorted(step.lake.reads.items()) for part in (F.lit(name), F.lit(at))))
     key = F.concat_ws("|", F.lit(use_case.use_case), "decision_key", "decision_ts", "feature_digest", F.lit(version))
     return made.select(
