@@ -17,9 +17,7 @@ class ConfigError(FinlakeError):
 class UnknownNameError(ConfigError):
     """A name that nothing defines; carries the nearest known ones."""
 
-    def __init__(
-        self, kind: str, name: str, known: Iterable[str], where: str = ""
-    ) -> None:
+    def __init__(self, kind: str, name: str, known: Iterable[str], where: str = "") -> None:
         self.kind, self.name = kind, name
         place = f" in {where}" if where else ""
         super().__init__(f"unknown {kind} {name!r}{place}{suggestion(name, known)}")

@@ -52,9 +52,7 @@ class Workbench:
     def figures(self, use_case: str = "") -> Any:
         """The latest figures, as pandas."""
         where = f" WHERE use_case = '{use_case}'" if use_case else ""
-        return self.lake.sql(
-            f"SELECT * FROM bi.figures{where} ORDER BY use_case, figure"
-        ).toPandas()
+        return self.lake.sql(f"SELECT * FROM bi.figures{where} ORDER BY use_case, figure").toPandas()
 
 
 def open_workbench(
@@ -66,16 +64,10 @@ def open_workbench(
 ) -> Workbench:
     """Opens the lake of a target; a notebook in a workspace passes `target="dev"`."""
     config = load(conf, target, tenant)
-    changes = {
-        key: value
-        for key, value in (("lake", lake), ("as_of", as_of))
-        if value is not None
-    }
+    changes = {key: value for key, value in (("lake", lake), ("as_of", as_of)) if value is not None}
     config.target = config.target.model_copy(update=changes)
     now = config.target.as_of or datetime.now(UTC)
-    return Workbench(
-        open_lake(config), config, now if now.tzinfo else now.replace(tzinfo=UTC)
-    )
+    return Workbench(open_lake(config), config, now if now.tzinfo else now.replace(tzinfo=UTC))
 
 
 def _say(text: str) -> None:

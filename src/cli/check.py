@@ -29,7 +29,9 @@ def run_check(options: Options, bundle: Path | None) -> dict[str, Any]:
         )
     )
     if problems:
-        click.echo(f"{len(problems)} problem{'' if len(problems) == 1 else 's'} in {options.conf}: {counts} could be read")
+        click.echo(
+            f"{len(problems)} problem{'' if len(problems) == 1 else 's'} in {options.conf}: {counts} could be read"
+        )
     elif not config.sources:
         click.echo(f"{counts}: nothing to do yet; `finlake draft FILE --write` proposes the first source")
     else:

@@ -26,7 +26,9 @@ landing: landing      # where files arrive, within the lake unless absolute
 """
 
 
-def run_draft(options: Options, file: Path, name: str | None, write: bool, use_case: str | None = None) -> dict[str, Any]:
+def run_draft(
+    options: Options, file: Path, name: str | None, write: bool, use_case: str | None = None
+) -> dict[str, Any]:
     """Prints a contract for the file, or with `write` puts it into conf/ and says what to do next.
 
     `use_case` names the column to be predicted: a feature group and a use case are drafted too.

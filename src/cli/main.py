@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from finlake.cli.options import Options, common
 from finlake.errors import FinlakeError, suggestion
 from finlake.pipelines.registry import STEPS
@@ -24,9 +25,7 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in self.commands:
-            raise click.UsageError(
-                f"there is no command {args[0]!r}{suggestion(args[0], self.commands)}"
-            )
+            raise click.UsageError(f"there is no command {args[0]!r}{suggestion(args[0], self.commands)}")
         return super().resolve_command(ctx, args)
 
 
@@ -43,9 +42,7 @@ def cli() -> None:
 
 
 @cli.command()
-@click.option(
-    "--payments", default=600_000, show_default=True, help="Card payments to generate."
-)
+@click.option("--payments", default=600_000, show_default=True, help="Card payments to generate.")
 @click.option("--loans", default=80_000, show_default=True, help="Loans to generate.")
 @click.option(
     "--seed",
@@ -189,9 +186,7 @@ def _step_command(name: str, argument: str | None, about: str) -> click.Command:
     made: Callable[..., Any] = common(command)
     if argument:
         flag = "--" + argument.replace("_", "-")
-        made = click.option(
-            flag, default="all", show_default=True, help="One by name, or all."
-        )(made)
+        made = click.option(flag, default="all", show_default=True, help="One by name, or all.")(made)
     return click.command(name=name, help=f"Step: {about}")(made)
 
 
@@ -241,8 +236,6 @@ def console() -> None:
             f"unexpected {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
             err=True,
         )
-        click.echo(
-            "this is a fault of finlake or its set-up; --debug shows where", err=True
-        )
+        click.echo("this is a fault of finlake or its set-up; --debug shows where", err=True)
         sys.exit(1)
     sys.exit(values.get("exit_code", 0))

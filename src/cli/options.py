@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
 from finlake.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -53,11 +54,7 @@ class Options:
     def now(self, config: Config) -> datetime:
         """The moment steps stand at, in UTC."""
         moment = config.target.as_of or datetime.now(UTC)
-        return (
-            moment.replace(tzinfo=UTC)
-            if moment.tzinfo is None
-            else moment.astimezone(UTC)
-        )
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
     def say(self, text: str) -> None:
         """A line of progress, on standard error so that results can be piped."""
@@ -79,9 +76,7 @@ class Options:
         return [part for key, value in given.items() if value for part in (key, value)]
 
 
-def _moment(
-    ctx: click.Context, param: click.Parameter, value: str | None
-) -> datetime | None:
+def _moment(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
     if not value:
         return None
     try:
@@ -101,17 +96,13 @@ _OPTIONS = [
         show_default=True,
         help="Configuration.",
     ),
-    click.option(
-        "--lake", metavar="DIR", help="Folder of the tables [default: the target's]."
-    ),
+    click.option("--lake", metavar="DIR", help="Folder of the tables [default: the target's]."),
     click.option(
         "--data",
         metavar="DIR",
         help="Folder where files arrive [default: the target's landing folder].",
     ),
-    click.option(
-        "--target", default="local", show_default=True, help="File in conf/targets/."
-    ),
+    click.option("--target", default="local", show_default=True, help="File in conf/targets/."),
     click.option("--tenant", help="File in conf/tenants/."),
     click.option(
         "--as-of",
@@ -147,9 +138,7 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
         **rest: Any,
     ) -> Any:
         return command(
-            Options(
-                conf, lake, data, target, tenant or None, as_of, quiet, debug, job_run
-            ),
+            Options(conf, lake, data, target, tenant or None, as_of, quiet, debug, job_run),
             **rest,
         )
 

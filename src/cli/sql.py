@@ -10,15 +10,14 @@ from decimal import Decimal
 from typing import Any
 
 import click
+from pyspark.errors import PySparkException
+
 from finlake.cli.options import Options
 from finlake.errors import FinlakeError, TableError
 from finlake.lakehouse import Lake, open_lake
-from pyspark.errors import PySparkException
 
 
-def run_sql(
-    options: Options, query: str | None, form: str, limit: int
-) -> dict[str, Any]:
+def run_sql(options: Options, query: str | None, form: str, limit: int) -> dict[str, Any]:
     """Prints at most `limit` rows, and says when there are more.
 
     Raises:
@@ -46,9 +45,7 @@ def fetch(lake: Lake, query: str, limit: int) -> tuple[list[str], list[list[Any]
 
 def listing(lake: Lake) -> tuple[list[str], list[list[Any]]]:
     """Tables and views with what they are about; tables with their version."""
-    rows: list[list[Any]] = [
-        [name, "table", lake.version(name), about(lake, name)] for name in lake.tables()
-    ]
+    rows: list[list[Any]] = [[name, "table", lake.version(name), about(lake, name)] for name in lake.tables()]
     rows += [[name, "view", None, text] for name, (_, text) in lake.views().items()]
     return ["name", "kind", "version", "about"], sorted(rows)
 
@@ -71,20 +68,12 @@ def show(columns: list[str], rows: list[list[Any]], form: str) -> None:
     elif form == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows(
-            [["" if value is None else _text(value) for value in row] for row in rows]
-        )
+        writer.writerows([["" if value is None else _text(value) for value in row] for row in rows])
     else:
         cells = [columns, *([_text(value) for value in row] for row in rows)]
-        widths = [
-            min(max(len(row[i]) for row in cells), 80) for i in range(len(columns))
-        ]
+        widths = [min(max(len(row[i]) for row in cells), 80) for i in range(len(columns))]
         for number, row in enumerate(cells):
-            click.echo(
-                "  ".join(
-                    _fit(cell, width) for cell, width in zip(row, widths, strict=True)
-                ).rstrip()
-            )
+            click.echo("  ".join(_fit(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip())
             if number == 0:
                 click.echo("  ".join("─" * width for width in widths))
 
@@ -122,4 +111,6 @@ def _text(value: Any) -> str:
 
 def _first_lines(text: str) -> str:
     """Spark's message without the plan behind it."""
-    return text.split(";\n")[0].split("\n== SQL")[0].split("JVM stacktrace")[0].strip()
+    return (
+        text.split(";\n", maxsplit=1)[0].split("\n== SQL", maxsplit=1)[0].split("JVM stacktrace", maxsplit=1)[0].strip()
+    )

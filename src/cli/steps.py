@@ -10,15 +10,11 @@ from finlake.pipelines.registry import load_step
 from finlake.pipelines.step import Step, run_step
 
 
-def run_named_step(
-    options: Options, name: str, arguments: dict[str, Any]
-) -> dict[str, Any]:
+def run_named_step(options: Options, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """Opens the lake, runs the step, returns its task values plus its warnings."""
     config = options.config()
     work = load_step(name)
     step = Step(open_lake(config), config, options.now(config), name, say=options.say)
     job_run_id, job, task = (options.job_run + "//").split("/", 2)
-    values = run_step(
-        step, work, arguments, job=job, task=task.rstrip("/"), job_run_id=job_run_id
-    )
+    values = run_step(step, work, arguments, job=job, task=task.rstrip("/"), job_run_id=job_run_id)
     return {**values, "warnings": step.warnings} if step.warnings else values

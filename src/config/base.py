@@ -51,9 +51,7 @@ class Duration(Model):
         match = _DURATION.match(str(value))
         unit = _UNITS.get(match.group(2)) if match else None
         if match is None or unit is None:
-            raise ValueError(
-                f"not a length of time: {value!r}; write for example 30min, 1h, 14d, 2w or 36 months"
-            )
+            raise ValueError(f"not a length of time: {value!r}; write for example 30min, 1h, 14d, 2w or 36 months")
         count = int(match.group(1))
         if unit in ("month", "year"):
             return cls(text=str(value), months=count * (12 if unit == "year" else 1))
@@ -67,19 +65,13 @@ class Duration(Model):
     @property
     def interval(self) -> str:
         """A Spark SQL interval literal."""
-        return (
-            f"INTERVAL '{self.months}' MONTH"
-            if self.months
-            else f"INTERVAL '{self.micros // 1_000_000}' SECOND"
-        )
+        return f"INTERVAL '{self.months}' MONTH" if self.months else f"INTERVAL '{self.micros // 1_000_000}' SECOND"
 
 
 def _fixed(value: Any) -> Duration:
     duration = Duration.parse(value)
     if duration.months:
-        raise ValueError(
-            f"{value!r}: a window is counted in s, min, h, d or w, because months differ in length"
-        )
+        raise ValueError(f"{value!r}: a window is counted in s, min, h, d or w, because months differ in length")
     return duration
 
 
@@ -106,9 +98,7 @@ class Clock(Model):
             words = str(key).split()
             if len(words) == 2 and words[1] == "plus":
                 return cls(column=words[0], plus=Duration.parse(delay))
-        raise ValueError(
-            f"not a clock: {value!r}; write a column, or {{happened_at plus: 1 day}}"
-        )
+        raise ValueError(f"not a clock: {value!r}; write a column, or {{happened_at plus: 1 day}}")
 
 
 ClockField = Annotated[Clock, BeforeValidator(Clock.parse)]

@@ -28,7 +28,9 @@ def check_config(config: Config) -> list[Problem]:
     for name in config.groups:
         found += [config.problem("group", name, message, *keys) for message, keys in _group(config, name)]
     for name, use_case in config.use_cases.items():
-        found += [config.problem("use_case", name, message, *keys) for message, keys in check_use_case(config, use_case)]
+        found += [
+            config.problem("use_case", name, message, *keys) for message, keys in check_use_case(config, use_case)
+        ]
     found += check_marts(config)
     return sorted(dict.fromkeys(found), key=lambda problem: (str(problem.file), problem.line or 0))
 
@@ -42,12 +44,18 @@ def _source(config: Config, source: Source) -> Found:
     for raw, column in source.columns.items():
         name = column.as_ or raw
         if name.lower() in seen:
-            yield f"columns {seen[name.lower()]!r} and {raw!r} are both called {name!r} in silver; give one another `as`", ("columns", raw)
+            yield (
+                f"columns {seen[name.lower()]!r} and {raw!r} are both called {name!r} in silver; give one another `as`",
+                ("columns", raw),
+            )
         seen[name.lower()] = raw
         if not _PLAIN.match(name):
             yield f"column {raw!r} needs `as`, a name of letters, digits and _ that SQL can use", ("columns", raw)
         if name.lower() in ADDED_BY_SILVER or name.startswith("_"):
-            yield f"column {raw!r}: {name!r} is a name finlake uses itself; give it another one with `as`", ("columns", raw)
+            yield (
+                f"column {raw!r}: {name!r} is a name finlake uses itself; give it another one with `as`",
+                ("columns", raw),
+            )
         for header in [raw, *column.names]:
             if header in headers and headers[header] != raw:
                 yield f"header {header!r} belongs to both {headers[header]!r} and {raw!r}", ("columns", raw, "names")
@@ -70,7 +78,10 @@ def _source(config: Config, source: Source) -> Found:
     try:
         "".encode(source.read.encoding)
     except LookupError:
-        yield f"read.encoding: unknown {source.read.encoding!r}; for example utf-8, latin-1 or cp1252", ("read", "encoding")
+        yield (
+            f"read.encoding: unknown {source.read.encoding!r}; for example utf-8, latin-1 or cp1252",
+            ("read", "encoding"),
+        )
     yield from _expectations(config, source)
 
 
@@ -104,7 +115,9 @@ def _format_problem(text: str, kind: str) -> str:
     bare = re.sub(r"'[^']*'", "", text)
     unknown = sorted({letter for letter in bare if letter.isalpha()} - _LETTERS)
     if "%" in text:
-        return f"{text!r} is written in another notation; write days as dd, months MM, years yyyy, for example dd.MM.yyyy"
+        return (
+            f"{text!r} is written in another notation; write days as dd, months MM, years yyyy, for example dd.MM.yyyy"
+        )
     if "YYYY" in bare:
         return f"{text!r}: YYYY counts years of weeks; write yyyy"
     if "DD" in bare:
@@ -124,9 +137,15 @@ def _clocks(source: Source) -> Found:
     happened = source.silver_columns.get(source.happened_at)
     yield from silver_column(source, source.happened_at, "happened_at", ("happened_at",))
     if happened and happened.type not in ("date", "timestamp"):
-        yield f"happened_at: {source.happened_at!r} is {happened.type}; it must be a date or a timestamp", ("happened_at",)
+        yield (
+            f"happened_at: {source.happened_at!r} is {happened.type}; it must be a date or a timestamp",
+            ("happened_at",),
+        )
     if source.happened_at in source.later_columns:
-        yield f"happened_at: {source.happened_at!r} is under known_later; a row needs its time from the start", ("happened_at",)
+        yield (
+            f"happened_at: {source.happened_at!r} is under known_later; a row needs its time from the start",
+            ("happened_at",),
+        )
     yield from _clock(source, source.known_at, "known_at", ("known_at",))
     if source.known_at.column in source.later_columns:
         yield f"known_at: {source.known_at.column!r} is itself known later", ("known_at",)
@@ -153,11 +172,16 @@ def _expectations(config: Config, source: Source) -> Found:
     for number, rule in enumerate(source.expect):
         given = rule.arguments
         names = [given[key] for key in ("column", "column_A", "column_B") if isinstance(given.get(key), str)]
-        names += [name for key in ("column_list", "column_set") for name in given.get(key) or [] if isinstance(name, str)]
+        names += [
+            name for key in ("column_list", "column_set") for name in given.get(key) or [] if isinstance(name, str)
+        ]
         for name in names:
             yield from silver_column(source, name, f"expect.{rule.name}", ("expect", number, rule.name))
         if rule.name == "expect_reference" and isinstance(given.get("in"), str) and given["in"] not in config.sources:
-            yield f"expect_reference: no source {given['in']!r}{suggestion(given['in'], config.sources)}", ("expect", number, rule.name)
+            yield (
+                f"expect_reference: no source {given['in']!r}{suggestion(given['in'], config.sources)}",
+                ("expect", number, rule.name),
+            )
         if rule.where:
             try:
                 used = sql_columns(rule.where)

@@ -47,12 +47,16 @@ def check_marts(config: Config) -> list[Problem]:
         for column in mart.cluster_by:
             if column not in mart.columns:
                 hint = suggestion(column, mart.columns)
-                found.append(Problem(document.path, document.line("cluster_by"), f"cluster_by: no column {column!r}{hint}"))
+                found.append(
+                    Problem(document.path, document.line("cluster_by"), f"cluster_by: no column {column!r}{hint}")
+                )
     try:
         list(TopologicalSorter({name: used & set(config.marts) for name, used in reads.items()}).static_order())
     except CycleError as error:
         circle = [str(name) for name in error.args[1]]
-        found.append(config.problem("mart", circle[0], f"marts read each other in a circle: {' → '.join(circle)}", "mart"))
+        found.append(
+            config.problem("mart", circle[0], f"marts read each other in a circle: {' → '.join(circle)}", "mart")
+        )
     return found
 
 
@@ -93,7 +97,9 @@ class _Checker:
                 return ""
             names = [f"silver.{name}" for name in self.config.sources] + [f"gold.{name}" for name in self.config.marts]
             near = next((name for name in names if name.split(".")[1] == table.name), "")
-            return f"table {table.name!r} has no schema" + (f"; write {near}" if near else "; write for example silver.payments_current")
+            return f"table {table.name!r} has no schema" + (
+                f"; write {near}" if near else "; write for example silver.payments_current"
+            )
         name = f"{table.db}.{table.name}"
         if table.db == "silver":
             if unread(self.config, "sources", table.name.removesuffix("_current")):
@@ -115,7 +121,9 @@ class _Checker:
         if not isinstance(source, exp.Table):
             return None
         if source.db == "silver":
-            contract = self.config.sources.get(source.name.removesuffix("_current")) or self.config.sources.get(source.name)
+            contract = self.config.sources.get(source.name.removesuffix("_current")) or self.config.sources.get(
+                source.name
+            )
             if contract is None:
                 return None
             return dict.fromkeys(name.lower() for name in [*contract.silver_columns, *VERSION_COLUMNS])
@@ -131,9 +139,14 @@ class _Checker:
             query, scope = query.this, scope.union_scopes[0] if scope.union_scopes else scope
         made: Columns = {}
         for item in query.selects:
-            if isinstance(item, exp.Star) or isinstance(item, exp.Column) and isinstance(item.this, exp.Star):
+            if isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star)):
                 star = item if isinstance(item, exp.Star) else item.this
-                if star.args.get("except_") or star.args.get("except") or star.args.get("replace") or star.args.get("rename"):
+                if (
+                    star.args.get("except_")
+                    or star.args.get("except")
+                    or star.args.get("replace")
+                    or star.args.get("rename")
+                ):
                     return None
                 wanted = [item.table] if isinstance(item, exp.Column) and item.table else list(scope.selected_sources)
                 for name in wanted:

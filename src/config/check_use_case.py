@@ -20,7 +20,10 @@ def check_use_case(config: Config, use_case: UseCase) -> Found:
         yield f"zone: no time zone {use_case.zone!r}{suggestion(use_case.zone, available_timezones())}", ("zone",)
     scored = config.sources.get(use_case.score.each)
     if scored is None and not unread(config, "sources", use_case.score.each):
-        yield f"score.each: no source {use_case.score.each!r}{suggestion(use_case.score.each, config.sources)}", ("score", "each")
+        yield (
+            f"score.each: no source {use_case.score.each!r}{suggestion(use_case.score.each, config.sources)}",
+            ("score", "each"),
+        )
     yield from _label(config, use_case, scored)
     features, complete = yield from _features(config, use_case, scored)
     yield from _never(config, use_case, features)
@@ -30,7 +33,9 @@ def check_use_case(config: Config, use_case: UseCase) -> Found:
     if scored is None:
         return
     if use_case.policy.one_alert_per:
-        yield from silver_column(scored, use_case.policy.one_alert_per, "policy.one_alert_per", ("policy", "one_alert_per"))
+        yield from silver_column(
+            scored, use_case.policy.one_alert_per, "policy.one_alert_per", ("policy", "one_alert_per")
+        )
     if use_case.policy.value:
         yield from _value(scored, use_case.policy.value)
     if not complete:
@@ -38,7 +43,10 @@ def check_use_case(config: Config, use_case: UseCase) -> Found:
     for key in ("only_increases_with", "only_decreases_with"):
         for number, name in enumerate(getattr(use_case.model, key)):
             if name.replace("this.", "this_", 1) not in features:
-                yield f"model.{key}: no feature {name!r} in this use case{suggestion(name, features)}", ("model", key, number)
+                yield (
+                    f"model.{key}: no feature {name!r} in this use case{suggestion(name, features)}",
+                    ("model", key, number),
+                )
     yield from _rule(use_case, scored, features)
 
 
@@ -47,7 +55,9 @@ def _label(config: Config, use_case: UseCase, scored: Source | None) -> Found:
     source = config.sources.get(label.from_.source)
     if source is None:
         if not unread(config, "sources", label.from_.source):
-            message = f"label.from.source: no source {label.from_.source!r}{suggestion(label.from_.source, config.sources)}"
+            message = (
+                f"label.from.source: no source {label.from_.source!r}{suggestion(label.from_.source, config.sources)}"
+            )
             yield message, ("label", "from", "source")
         return
     match = [label.from_.match] if label.from_.match else (scored.key if scored else [])
@@ -87,7 +97,10 @@ def _features(
             if scored:
                 yield from silver_column(scored, rest, f"features: {entry}", keys)
             if scored and rest in scored.later_columns:
-                yield f"features: {entry} is only known later (known_later in {scored.source}); a model may not see it", keys
+                yield (
+                    f"features: {entry} is only known later (known_later in {scored.source}); a model may not see it",
+                    keys,
+                )
             if rest in use_case.never:
                 yield f"features: {entry} is also under `never`", keys
             continue
@@ -103,7 +116,9 @@ def _features(
         made = group.expanded()
         if rest and rest not in made and rest not in group.features:
             yield f"features: group {first!r} has no feature {rest!r}{suggestion(rest, made)}", keys
-        chosen = [name for name in made if not rest or name == rest or rest in group.features and _made_by(name, rest)]
+        chosen = [
+            name for name in made if not rest or name == rest or (rest in group.features and _made_by(name, rest))
+        ]
         names |= dict.fromkeys(chosen)
         if scored and group.entity not in scored.silver_columns:
             yield (
@@ -116,7 +131,7 @@ def _features(
 
 def _made_by(name: str, template: str) -> bool:
     before, window, after = template.partition("{window}")
-    return name == template or bool(window) and name.startswith(before) and name.endswith(after)
+    return name == template or (bool(window) and name.startswith(before) and name.endswith(after))
 
 
 def _never(config: Config, use_case: UseCase, features: list[str]) -> Found:
@@ -133,7 +148,10 @@ def _value(scored: Source, value: str) -> Found:
     first, _, name = value.partition(".")
     keys = ("policy", "value")
     if first != "this" or not name:
-        yield f"policy.value: {value!r}; write this.<column>, for example this.{next(iter(scored.silver_columns))}", keys
+        yield (
+            f"policy.value: {value!r}; write this.<column>, for example this.{next(iter(scored.silver_columns))}",
+            keys,
+        )
         return
     yield from silver_column(scored, name, "policy.value", keys)
     column = scored.silver_columns.get(name)

@@ -24,33 +24,19 @@ class Feature(Model):
         None,
         description="a row condition; label(<use case>) = 1 uses labels as reported by then",
     )
-    time_since: Literal["last row"] | None = Field(
-        None, description="time from the latest earlier row, in `unit`"
-    )
-    ratio: tuple[str, str] | None = Field(
-        None, description="[this.<column> or feature, feature or this.<column>]"
-    )
+    time_since: Literal["last row"] | None = Field(None, description="time from the latest earlier row, in `unit`")
+    ratio: tuple[str, str] | None = Field(None, description="[this.<column> or feature, feature or this.<column>]")
     row: str | None = Field(
         None,
         description="an SQL expression over this.<column> and features of the group",
     )
     windows: list[FixedLength] = []
-    ends_before: FixedLength | None = Field(
-        None, description="the window stops this long before the decision's row"
-    )
-    clock: Literal["event", "known"] = Field(
-        "event", description="known: the window runs over when rows became known"
-    )
-    where: str | None = Field(
-        None, description="only rows for which this condition holds"
-    )
+    ends_before: FixedLength | None = Field(None, description="the window stops this long before the decision's row")
+    clock: Literal["event", "known"] = Field("event", description="known: the window runs over when rows became known")
+    where: str | None = Field(None, description="only rows for which this condition holds")
     including_this: bool = Field(False, description="the decision's own row counts too")
-    when_empty: Literal["unknown", "0"] | None = Field(
-        None, description="default: 0 for count and sum, else unknown"
-    )
-    zone: str | None = Field(
-        None, description="time zone for hour() and other parts of times"
-    )
+    when_empty: Literal["unknown", "0"] | None = Field(None, description="default: 0 for count and sum, else unknown")
+    zone: str | None = Field(None, description="time zone for hour() and other parts of times")
     unit: str = ""
     say: str | None = Field(
         None,
@@ -68,9 +54,7 @@ class Feature(Model):
     def _one_kind(self) -> Feature:
         given = [kind for kind in KINDS if getattr(self, kind) is not None]
         if len(given) != 1:
-            raise ValueError(
-                f"needs exactly one of {', '.join(KINDS)}; got {', '.join(given) or 'none'}"
-            )
+            raise ValueError(f"needs exactly one of {', '.join(KINDS)}; got {', '.join(given) or 'none'}")
         if given[0] in WINDOWED and not self.windows:
             raise ValueError(f"`{given[0]}` needs `windows`, for example [1h, 30d]")
         return self
@@ -86,9 +70,7 @@ class FeatureGroup(Model):
     group: Name
     about: str
     owner: str = ""
-    entity: str = Field(
-        description="the column that both the source and the scored rows carry"
-    )
+    entity: str = Field(description="the column that both the source and the scored rows carry")
     source: Name
     features: dict[Template, Feature] = Field(min_length=1)
 
@@ -96,9 +78,7 @@ class FeatureGroup(Model):
     def _window_in_name(self) -> FeatureGroup:
         for name, feature in self.features.items():
             if len(feature.windows) > 1 and "{window}" not in name:
-                raise ValueError(
-                    f"feature {name!r} has {len(feature.windows)} windows: put {{window}} into its name"
-                )
+                raise ValueError(f"feature {name!r} has {len(feature.windows)} windows: put {{window}} into its name")
         return self
 
     def expanded(self) -> dict[str, tuple[Feature, FixedLength | None]]:

@@ -12,10 +12,6 @@ class Mart(Model):
 
     mart: Name
     about: str
-    columns: dict[str, str] = Field(
-        min_length=1, description="column -> what it means, all of them"
-    )
+    columns: dict[str, str] = Field(min_length=1, description="column -> what it means, all of them")
     cluster_by: list[str] = []
-    sql: str = Field(
-        description="the SELECT, with two-part names such as silver.loans_current"
-    )
+    sql: str = Field(description="the SELECT, with two-part names such as silver.loans_current")

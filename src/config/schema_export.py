@@ -49,14 +49,22 @@ _CLOCK = {
         },
     ],
 }
-_SHARE = {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": 1}, {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*%\s*$"}]}
+_SHARE = {
+    "anyOf": [
+        {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+        {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*%\s*$"},
+    ]
+}
 
 
 def schemas() -> dict[str, dict[str, Any]]:
     """File name without ending -> schema of what people write, not of what the models hold."""
     made = {name: _as_written(model.model_json_schema(by_alias=True)) for name, model in SCHEMAS.items()}
     source = made["source"]["properties"]
-    source["key"] = {**source["key"], "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+    source["key"] = {
+        **source["key"],
+        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}],
+    }
     for gone in ("type", "items", "minItems"):
         source["key"].pop(gone, None)
     source["stop_above"] = {"description": source["stop_above"]["description"], **_SHARE, "examples": ["2%"]}
@@ -92,7 +100,9 @@ def _expectation() -> dict[str, Any]:
         "type": "object",
         "description": "one rule: a sentence for people, and one key that begins with expect_",
         "properties": written,
-        "patternProperties": {"^expect_": {"type": ["object", "null"], "description": "its arguments; the rules are in docs/contracts.md"}},
+        "patternProperties": {
+            "^expect_": {"type": ["object", "null"], "description": "its arguments; the rules are in docs/contracts.md"}
+        },
         "required": ["rule"],
         "additionalProperties": False,
     }

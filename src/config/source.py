@@ -8,9 +8,7 @@ from pydantic import Field, model_validator
 
 from finlake.config.base import ClockField, Duration, Length, Model, Name
 
-ColumnType = Literal[
-    "text", "integer", "number", "boolean", "date", "timestamp", "money"
-]
+ColumnType = Literal["text", "integer", "number", "boolean", "date", "timestamp", "money"]
 Pii = Literal["pan", "name", "email", "phone", "address", "national_id", "other"]
 
 
@@ -23,9 +21,7 @@ class Column(Model):
         description="a sentence for people; becomes the column's comment in every table",
     )
     required: bool = Field(False, description="a row without it is quarantined")
-    names: list[str] = Field(
-        [], description="other headers this column has arrived under"
-    )
+    names: list[str] = Field([], description="other headers this column has arrived under")
     as_: Name | None = Field(None, alias="as", description="its name from silver on")
     format: str | None = Field(
         None,
@@ -35,19 +31,11 @@ class Column(Model):
         None,
         description="time zone of timestamps that carry none, for example Europe/Berlin",
     )
-    true_words: list[str] = Field(
-        ["true", "t", "yes", "y", "1"], description="boolean: what counts as true"
-    )
-    false_words: list[str] = Field(
-        ["false", "f", "no", "n", "0"], description="boolean: what counts as false"
-    )
-    currency: str | None = Field(
-        None, description="money: an ISO code, or the column that holds it"
-    )
+    true_words: list[str] = Field(["true", "t", "yes", "y", "1"], description="boolean: what counts as true")
+    false_words: list[str] = Field(["false", "f", "no", "n", "0"], description="boolean: what counts as false")
+    currency: str | None = Field(None, description="money: an ISO code, or the column that holds it")
     decimals: int = Field(2, ge=0, le=6, description="money: digits after the point")
-    codes: dict[str, str] = Field(
-        {}, description="conformed codes: what arrives -> what silver holds"
-    )
+    codes: dict[str, str] = Field({}, description="conformed codes: what arrives -> what silver holds")
     pii: Pii | None = Field(
         None,
         description="pan is tokenised before bronze; others are masked outside silver",
@@ -57,9 +45,7 @@ class Column(Model):
     @model_validator(mode="after")
     def _money_has_currency(self) -> Column:
         if self.type == "money" and not self.currency:
-            raise ValueError(
-                "a money column needs `currency`: an ISO code such as EUR, or the column that holds it"
-            )
+            raise ValueError("a money column needs `currency`: an ISO code such as EUR, or the column that holds it")
         return self
 
 
@@ -67,12 +53,8 @@ class Arrives(Model):
     """When data must be there, and how many rows are normal."""
 
     every: Length = Field(description="for example 1 day")
-    by: str = Field(
-        "23:59 UTC", description="time of day and zone, for example 06:00 Europe/Berlin"
-    )
-    rows: tuple[int, int] | None = Field(
-        None, description="the fewest and the most rows that are normal in one batch"
-    )
+    by: str = Field("23:59 UTC", description="time of day and zone, for example 06:00 Europe/Berlin")
+    rows: tuple[int, int] | None = Field(None, description="the fewest and the most rows that are normal in one batch")
 
     @model_validator(mode="before")
     @classmethod
@@ -98,9 +80,7 @@ class Read(Model):
     delimiter: str = Field(",", description="csv: one character, or \\t")
     quote: str = '"'
     escape: str = '"'
-    decimal: Literal[".", ","] = Field(
-        ".", description="decimal mark of numbers; the other one may group thousands"
-    )
+    decimal: Literal[".", ","] = Field(".", description="decimal mark of numbers; the other one may group thousands")
     encoding: str = "utf-8"
     header: bool = True
     multiline: bool = Field(
@@ -109,17 +89,13 @@ class Read(Model):
     )
     null_words: list[str] = Field([""], description="texts that mean: no value")
     row_tag: str | None = Field(None, description="xml: the element that is one row")
-    pattern: str = Field(
-        "*", description="which files of a folder, for example payments_*.csv.gz"
-    )
+    pattern: str = Field("*", description="which files of a folder, for example payments_*.csv.gz")
     arrives: Arrives | None = None
 
     @model_validator(mode="after")
     def _row_tag(self) -> Read:
         if self.format == "xml" and not self.row_tag:
-            raise ValueError(
-                "xml needs `row_tag`, the name of the element that is one row"
-            )
+            raise ValueError("xml needs `row_tag`, the name of the element that is one row")
         if self.format == "csv" and len(self.delimiter.replace("\\t", "\t")) != 1:
             raise ValueError(f"delimiter must be one character, got {self.delimiter!r}")
         return self
@@ -135,9 +111,7 @@ class KnownLater(Model):
 class Expectation(Model):
     """One rule in Great Expectations' vocabulary, with a sentence for people."""
 
-    rule: str = Field(
-        description="the sentence people read as the reason in quarantine"
-    )
+    rule: str = Field(description="the sentence people read as the reason in quarantine")
     name: str
     arguments: dict[str, Any]
     otherwise: Literal["quarantine", "warn", "stop"] = "quarantine"
@@ -147,9 +121,7 @@ class Expectation(Model):
         le=1,
         description="share of non-null rows that must pass, else the batch stops",
     )
-    where: str | None = Field(
-        None, description="only rows for which this SQL condition holds"
-    )
+    where: str | None = Field(None, description="only rows for which this SQL condition holds")
 
     @model_validator(mode="before")
     @classmethod
@@ -158,9 +130,7 @@ class Expectation(Model):
             return value
         names = [key for key in value if str(key).startswith("expect_")]
         if len(names) != 1:
-            raise ValueError(
-                f"needs exactly one key that begins with `expect_`, got {names or 'none'}"
-            )
+            raise ValueError(f"needs exactly one key that begins with `expect_`, got {names or 'none'}")
         rest = {key: item for key, item in value.items() if key != names[0]}
         arguments = dict(value[names[0]] or {})
         for moved in ("mostly", "where"):
@@ -183,19 +153,11 @@ class Source(Model):
         description="same key, later value = a correction; default: the known_at column",
     )
     happened_at: str = Field(description="the column that says when it happened")
-    known_at: ClockField = Field(
-        description="when the row was known: a column, or {happened_at plus: 1 day}"
-    )
-    known_later: list[KnownLater] = Field(
-        [], description="groups of columns with a later clock of their own"
-    )
+    known_at: ClockField = Field(description="when the row was known: a column, or {happened_at plus: 1 day}")
+    known_later: list[KnownLater] = Field([], description="groups of columns with a later clock of their own")
     expect: list[Expectation] = []
-    stop_above: float | None = Field(
-        None, gt=0, le=1, description="share of a batch that may be quarantined"
-    )
-    zone: str = Field(
-        "UTC", description="time zone of naive times, unless a column says otherwise"
-    )
+    stop_above: float | None = Field(None, gt=0, le=1, description="share of a batch that may be quarantined")
+    zone: str = Field("UTC", description="time zone of naive times, unless a column says otherwise")
 
     @model_validator(mode="before")
     @classmethod

@@ -30,10 +30,14 @@ def source_yaml(made: Proposal, name: str, path: str, later: list[tuple[list[str
     lines += aligned([_column(made, guess) for guess in made.guesses])
     lines += _clocks(made, later or [])
     if made.expect:
-        lines.append("expect:                                   # begin with warn; delete `otherwise` and broken rows go to quarantine")
+        lines.append(
+            "expect:                                   # begin with warn; delete `otherwise` and broken rows go to quarantine"
+        )
     for rule in made.expect:
         lines += _rule(rule)
-    lines.append("stop_above: 10%                           # a batch with more broken rows than this is not let through")
+    lines.append(
+        "stop_above: 10%                           # a batch with more broken rows than this is not let through"
+    )
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -50,7 +54,14 @@ def scalar(value: Any) -> str:
     if not isinstance(value, str):
         return json.dumps(value)
     flow = any(character in value for character in ",[]{}#:&*!|>'\"`@")
-    if value and _BARE.match(value) and not flow and value.lower() not in _WORDS and not value.endswith(" ") and not _numeric(value):
+    if (
+        value
+        and _BARE.match(value)
+        and not flow
+        and value.lower() not in _WORDS
+        and not value.endswith(" ")
+        and not _numeric(value)
+    ):
         return value
     return json.dumps(value, ensure_ascii=False)
 
@@ -125,12 +136,18 @@ def _clocks(made: Proposal, later: list[tuple[list[str], str, str]]) -> list[str
     if made.known_at:
         lines.append(noted(f"known_at: {made.known_at.name}", made.known_why))
     else:
-        lines.append(noted("known_at: {happened_at plus: 1 day}", "A GUESS TO CONFIRM: how long until such a row is in your hands?"))
+        lines.append(
+            noted(
+                "known_at: {happened_at plus: 1 day}", "A GUESS TO CONFIRM: how long until such a row is in your hands?"
+            )
+        )
     if later:
         lines.append("known_later:")
     for columns, clock, why in later:
         lines.append(noted(f"  - columns: {scalar(columns)}", why))
-        lines.append(noted(f"    known_at: {clock}", "" if "plus" not in clock else "A GUESS TO CONFIRM: when do you learn it?"))
+        lines.append(
+            noted(f"    known_at: {clock}", "" if "plus" not in clock else "A GUESS TO CONFIRM: when do you learn it?")
+        )
     if made.zone[1]:
         lines.append(noted(f"zone: {made.zone[0]}", made.zone[1]))
     return lines

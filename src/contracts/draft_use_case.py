@@ -85,11 +85,15 @@ def _outcome(made: Proposal, target: Guess, days: int) -> _Outcome:
     elif target.type in ("integer", "number"):
         condition = " or ".join(f"{target.name} = {value}" for value in sorted(positive))
     else:
-        condition = " or ".join(f"{target.name} = '{value}'" for value in sorted(v.replace("'", "''") for v in positive))
+        condition = " or ".join(
+            f"{target.name} = '{value}'" for value in sorted(v.replace("'", "''") for v in positive)
+        )
     clock = _clock(made, target)
     if clock is None:
         wait = max(1, min(30, days // 10))
-        return _Outcome(target, condition, hits, f"{{happened_at plus: {wait} days}}", None, wait, "known later than the row itself")
+        return _Outcome(
+            target, condition, hits, f"{{happened_at plus: {wait} days}}", None, wait, "known later than the row itself"
+        )
     gaps = sorted((b - a).total_seconds() / 86400 for a, b in _pairs(made.happened_at, clock) if b >= a)
     wait = math.ceil(gaps[int(0.99 * (len(gaps) - 1))]) + 1
     why = f"99% of {clock.name} lie within {wait} days of {made.happened_at.name if made.happened_at else ''}"
@@ -103,7 +107,9 @@ def _positive(target: Guess) -> set[str]:
     if len(target.distinct) < 2:
         raise InputError(f"{target.raw!r} has {len(target.distinct)} value(s) in the sample; a label needs two")
     if len(target.distinct) > 20:
-        raise InputError(f"{target.raw!r} has {len(target.distinct):,} different values; a label is a few words, or 0 and 1")
+        raise InputError(
+            f"{target.raw!r} has {len(target.distinct):,} different values; a label is a few words, or 0 and 1"
+        )
     words = {value for value in target.distinct if value.lower().strip() in word_lists()["bad"]}
     if words and len(words) < len(target.distinct):
         return words
@@ -320,13 +326,17 @@ def _split(span: tuple[datetime, datetime], matures: int) -> list[str]:
     train = max(usable - test - choose - 1, 1)
     why = f"the file spans {(span[1] - span[0]).days} days"
     short = "" if gap else "; too short for gaps as long as the label needs: ask for more history"
-    return [noted(f"split: {{train: {train}d, choose: {choose}d, test: {test}d, gap_before_each: {gap}d}}", why + short)]
+    return [
+        noted(f"split: {{train: {train}d, choose: {choose}d, test: {test}d, gap_before_each: {gap}d}}", why + short)
+    ]
 
 
 def _rule(made: Proposal, numbers: list[Guess], outcome: _Outcome, entity: Guess | None, source: str) -> list[str]:
     best: tuple[float, str] = (0.0, "")
     for guess in numbers:
-        pairs = [(n, hit) for n, hit in zip(guess.numbers, outcome.hits, strict=True) if n is not None and hit is not None]
+        pairs = [
+            (n, hit) for n, hit in zip(guess.numbers, outcome.hits, strict=True) if n is not None and hit is not None
+        ]
         if len(pairs) < 100:
             continue
         area = _area(pairs)
@@ -336,7 +346,12 @@ def _rule(made: Proposal, numbers: list[Guess], outcome: _Outcome, entity: Guess
         best = max(best, (abs(area - 0.5), rule))
     if not best[1]:
         best = (0.0, f"{source}_7d >= 3" if entity else f"this.{numbers[0].name} > 0" if numbers else "1 = 1")
-    return [noted(f"baseline_rule: {scalar(best[1])}", "WRITE WHAT PEOPLE USE TODAY; this is the best single cut in the sample")]
+    return [
+        noted(
+            f"baseline_rule: {scalar(best[1])}",
+            "WRITE WHAT PEOPLE USE TODAY; this is the best single cut in the sample",
+        )
+    ]
 
 
 def _policy(
@@ -347,7 +362,12 @@ def _policy(
     daily = made.sample.rows / max((span[1] - span[0]).days, 1)
     if entity is not None and daily >= 20:
         calls = max(3, round(daily * _SHARE_CALLED))
-        return ["policy:", noted(f"  alerts_per_day: {calls}", f"a hundredth of {daily:,.0f} rows a day"), f"  one_alert_per: {entity.name}", *value]
+        return [
+            "policy:",
+            noted(f"  alerts_per_day: {calls}", f"a hundredth of {daily:,.0f} rows a day"),
+            f"  one_alert_per: {entity.name}",
+            *value,
+        ]
     low = min(max(round(rate, 3), 0.001), 0.5)
     high = min(max(round(3 * rate, 3), low), 0.9)
     return ["policy:", noted(f"  approve_below: {low:g}", "the share of positives in the sample"),

@@ -53,7 +53,11 @@ def guess_time(values: list[str | None], counts: Counter[str], by_name: bool, wh
             form = _unpadded(form, tried)
             swapped = _SWAPPED.get(form.split(" ")[0].replace("d/M/", "dd/MM/"))
             found = _moments(values, counts, kind, form, _reader(python), False, tried)
-            if swapped and _share(tried, _reader(python.replace("%d", "%X").replace("%m", "%d").replace("%X", "%m"))) >= _ENOUGH:
+            if (
+                swapped
+                and _share(tried, _reader(python.replace("%d", "%X").replace("%m", "%d").replace("%X", "%m")))
+                >= _ENOUGH
+            ):
                 found.why += f"; {swapped} fits as well, so look at this one"
             return found
     return None

@@ -16,7 +16,25 @@ from finlake.contracts.guess_time import Moments, guess_time
 from finlake.contracts.masking import luhn
 from finlake.contracts.sample import Sample
 
-NULL_WORDS = ("NULL", "null", "Null", "\\N", "N/A", "n/a", "NA", "na", "NaN", "nan", "None", "none", "-", "--", "?", ".", "#N/A")
+NULL_WORDS = (
+    "NULL",
+    "null",
+    "Null",
+    "\\N",
+    "N/A",
+    "n/a",
+    "NA",
+    "na",
+    "NaN",
+    "nan",
+    "None",
+    "none",
+    "-",
+    "--",
+    "?",
+    ".",
+    "#N/A",
+)
 _EVERYWHERE = {"NULL", "null", "Null", "\\N", "N/A", "n/a", "NaN", "nan", "None", "#N/A"}
 _ENOUGH = 0.97
 _INTEGER = re.compile(r"^[+-]?\d{1,18}$")
@@ -119,7 +137,11 @@ def null_words(sample: Sample) -> list[str]:
         found |= set(seen) & _EVERYWHERE
         weak = set(seen) - _EVERYWHERE
         rest = [value for value in list(counts)[:2000] if value and value not in NULL_WORDS]
-        if weak and rest and sum(bool(_POINT.match(v) or _COMMA.match(v) or v[:1].isdigit()) for v in rest) > 0.95 * len(rest):
+        if (
+            weak
+            and rest
+            and sum(bool(_POINT.match(v) or _COMMA.match(v) or v[:1].isdigit()) for v in rest) > 0.95 * len(rest)
+        ):
             found |= weak
     return [word for word in NULL_WORDS if word in found]
 
@@ -173,7 +195,11 @@ def _guess(raw: str, name: str, values: list[str | None], known: str | None, dec
     digits = sum(count for value, count in counts.items() if _INTEGER.match(value))
     zeros = sum(count for value, count in counts.items() if len(value) > 1 and value[0] == "0" and value.isdigit())
     timely = hinted(name, "time")
-    moments = None if known in ("integer", "number") and not timely else guess_time(values, counts, timely, known == "integer")
+    moments = (
+        None
+        if known in ("integer", "number") and not timely
+        else guess_time(values, counts, timely, known == "integer")
+    )
     if moments is not None:
         guess.moments, guess.type, guess.format, guess.why = moments, moments.type, moments.format, moments.why
         return guess
@@ -242,7 +268,10 @@ def _private(guess: Guess) -> None:
     bare = [re.sub(r"[ -]", "", value) for value in sample]
     cards = sum(value.isdigit() and 13 <= len(value) <= 19 and luhn(value) for value in bare)
     if cards >= 0.9 * len(sample) and (filled >= 5 or guess.hints("identifier")):
-        guess.pii, guess.why = "pan", f"{cards / len(sample):.0%} are valid card numbers; replaced by a token before anything is stored"
+        guess.pii, guess.why = (
+            "pan",
+            f"{cards / len(sample):.0%} are valid card numbers; replaced by a token before anything is stored",
+        )
         if not {"card"} & guess.words or "number" in guess.words or "no" in guess.words:
             guess.name = "card_token"
     elif share(_EMAIL) > 0.8:

@@ -45,7 +45,9 @@ class Proposal:
         if guess.name in self.key or guess.name in clocks:
             return True
         full = guess.filled == guess.rows and guess.rows >= 100
-        return full and (guess.type == "money" or guess.pii == "pan" or (guess.type == "text" and guess.hints("identifier")))
+        return full and (
+            guess.type == "money" or guess.pii == "pan" or (guess.type == "text" and guess.hints("identifier"))
+        )
 
 
 def propose(sample: Sample, now: datetime) -> Proposal:
@@ -92,7 +94,11 @@ def _known(guesses: list[Guess], happened: Guess | None) -> tuple[Guess | None, 
         same_kind = guess.type == happened.type
         if gaps and after >= 0.99 and (best is None or after + same_kind > best[0]):
             middle = sorted(gaps)[len(gaps) // 2]
-            best = (after + same_kind, guess, f"{after:.1%} lie at or after {happened.name}, by {_length(middle)} in the middle")
+            best = (
+                after + same_kind,
+                guess,
+                f"{after:.1%} lie at or after {happened.name}, by {_length(middle)} in the middle",
+            )
     return (best[1], best[2]) if best else (None, "")
 
 
@@ -112,10 +118,17 @@ def _length(seconds: float) -> str:
 
 
 def _key(guesses: list[Guess], known: Guess | None) -> tuple[list[str], str]:
-    able = [guess for guess in guesses if guess.type not in ("number", "money", "boolean") and guess.filled == guess.rows]
+    able = [
+        guess for guess in guesses if guess.type not in ("number", "money", "boolean") and guess.filled == guess.rows
+    ]
 
     def score(guess: Guess) -> float:
-        return 3.0 * _id_like(guess) - 2.0 * (guess.moments is not None) - 0.2 * guesses.index(guess) - (guess.pii not in (None, "pan"))
+        return (
+            3.0 * _id_like(guess)
+            - 2.0 * (guess.moments is not None)
+            - 0.2 * guesses.index(guess)
+            - (guess.pii not in (None, "pan"))
+        )
 
     ordered = sorted(able, key=score, reverse=True)
     unique = [guess for guess in ordered if guess.unique]
@@ -124,7 +137,9 @@ def _key(guesses: list[Guess], known: Guess | None) -> tuple[list[str], str]:
     for guess in ordered:
         if _id_like(guess) and len(guess.distinct) >= 0.95 * guess.rows and known is not None:
             again = guess.rows - len(guess.distinct)
-            return [guess.name], f"{again:,} of {guess.rows:,} rows repeat a value; taken as corrections, the later {known.name} wins"
+            return [
+                guess.name
+            ], f"{again:,} of {guess.rows:,} rows repeat a value; taken as corrections, the later {known.name} wins"
     candidates = [guess for guess in ordered if guess.type in ("text", "integer", "date", "timestamp")][:_WIDEST]
     best: tuple[int, list[Guess]] = (len(candidates[0].distinct) if candidates else 0, candidates[:1])
     for size in (2, 3):
@@ -160,7 +175,9 @@ def _expectations(made: Proposal, now: datetime) -> list[dict[str, object]]:
     rules: list[dict[str, object]] = []
     happened = made.happened_at
     if happened and happened.moments and all(moment is None or moment <= now for moment in happened.moments.values):
-        rules.append({"rule": f"{happened.name} is not in the future", "name": "expect_not_in_future", "column": happened.name})
+        rules.append(
+            {"rule": f"{happened.name} is not in the future", "name": "expect_not_in_future", "column": happened.name}
+        )
     for guess in made.guesses:
         if guess.name in made.key or guess.pii:
             continue
@@ -202,7 +219,9 @@ def _set(guess: Guess) -> list[dict[str, object]]:
     if any(len(text) > 40 for text in texts):
         return []
     shown = ", ".join(texts)
-    rule = f"{guess.name} is one of {shown}" if len(shown) <= 60 else f"{guess.name} is one of {len(values)} known values"
+    rule = (
+        f"{guess.name} is one of {shown}" if len(shown) <= 60 else f"{guess.name} is one of {len(values)} known values"
+    )
     return [
         {"rule": rule, "name": "expect_column_values_to_be_in_set", "column": guess.name, "value_set": values, "otherwise": "warn",
          "seen": f"{len(values)} values in {guess.filled:,} rows"}

@@ -118,7 +118,9 @@ def lines_of(path: Path, encoding: str) -> Iterator[str]:
     """Lines with their ends; a compressed file that is cut off gives what is there."""
     try:
         with open_bytes(path) as file:
-            yield from io.TextIOWrapper(file, "utf-8-sig" if encoding == "utf-8" else encoding, errors="replace", newline="")
+            yield from io.TextIOWrapper(
+                file, "utf-8-sig" if encoding == "utf-8" else encoding, errors="replace", newline=""
+            )
     except (EOFError, zlib.error):
         return
 
@@ -200,7 +202,9 @@ def _quote_of(lines: list[str]) -> str:
     text = "".join(lines)
     if '"' in text:
         return '"'
-    wrapped = sum(any(line.startswith("'") or f"{d}'" in line for d in _DELIMITERS) and line.count("'") % 2 == 0 for line in lines)
+    wrapped = sum(
+        any(line.startswith("'") or f"{d}'" in line for d in _DELIMITERS) and line.count("'") % 2 == 0 for line in lines
+    )
     return "'" if lines and wrapped > len(lines) / 2 else '"'
 
 
@@ -267,7 +271,9 @@ def _jsonl(path: Path, encoding: str, rows: int) -> Sample:
         raise InputError(f"{path}: no line is a JSON object")
     notes = {"rows": f"{broken:,} lines are not JSON objects; they will be quarantined"} if broken else {}
     fixed = {key: "boolean" for key, kinds in types.items() if kinds <= {"bool", "NoneType"} and "bool" in kinds}
-    return Sample("jsonl", columns, count, complete, {"encoding": encoding} if encoding != "utf-8" else {}, fixed, notes)
+    return Sample(
+        "jsonl", columns, count, complete, {"encoding": encoding} if encoding != "utf-8" else {}, fixed, notes
+    )
 
 
 def _json_text(value: Any) -> str | None:

@@ -56,7 +56,9 @@ def split_by_label(rows: DataFrame, key: Column, periods: DataFrame, name: str) 
     pieces = F.transform(
         "_states",
         lambda s, i: F.struct(
-            s["at"].alias("_from"), F.coalesce(F.get("_states", i + 1)["at"], F.col("_until")).alias("_until"), s["hit"].alias(name)
+            s["at"].alias("_from"),
+            F.coalesce(F.get("_states", i + 1)["at"], F.col("_until")).alias("_until"),
+            s["hit"].alias(name),
         ),
     )
     return cut.select(*kept, F.inline(pieces))

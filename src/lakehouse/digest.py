@@ -16,11 +16,7 @@ def table_digest(df: DataFrame, exclude: Sequence[str] = ()) -> str:
     A row's hash covers its values and their null flags, because xxhash64 skips nulls; the sum is DECIMAL, because a
     BIGINT sum overflows.
     """
-    fields = [
-        f
-        for f in sorted(df.schema.fields, key=lambda f: f.name)
-        if not any(fnmatch(f.name, p) for p in exclude)
-    ]
+    fields = [f for f in sorted(df.schema.fields, key=lambda f: f.name) if not any(fnmatch(f.name, p) for p in exclude)]
     values = [_hashable(F.col(f"`{f.name}`"), f.dataType) for f in fields]
     flags = [F.col(f"`{f.name}`").isNull() for f in fields]
     row = F.xxhash64(*values, *flags).cast("decimal(38,0)")

@@ -19,6 +19,4 @@ def check_format(root: Path) -> None:
         return
     found = json.loads(path.read_text("utf-8"))["format"]
     if found > FORMAT:
-        raise TableError(
-            f"the lake at {root} has format {found}, this finlake reads up to {FORMAT}; upgrade finlake"
-        )
+        raise TableError(f"the lake at {root} has format {found}, this finlake reads up to {FORMAT}; upgrade finlake")

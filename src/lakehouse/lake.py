@@ -9,14 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, DataType, StructType
+
 from finlake.config import Config, Target
 from finlake.errors import BusyError, SetupError, TableError, suggestion
 from finlake.lakehouse.digest import table_digest
 from finlake.lakehouse.format import check_format
 from finlake.lakehouse.names import SCHEMAS, Names, tables_in
 from finlake.lakehouse.session import open_session
-from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, DataType, StructType
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -24,9 +25,7 @@ if TYPE_CHECKING:
 _PROPERTIES = {"delta.enableDeletionVectors": "true"}
 _CHANGE_FEED = {"delta.enableChangeDataFeed": "true"}
 _ANY_NAMES = {"delta.columnMapping.mode": "name"}  # columns as received: `Claim No`, `amount (EUR)`
-_STATISTICS = (
-    32  # Delta keeps statistics, which clustering needs, of this many leading columns
-)
+_STATISTICS = 32  # Delta keeps statistics, which clustering needs, of this many leading columns
 
 
 class Lake:
@@ -37,9 +36,7 @@ class Lake:
         self.names = Names(target.catalog, target.tenant)
         self.root = root
         landing = Path(target.landing)
-        self.landing = (
-            landing if landing.is_absolute() or root is None else root / landing
-        )
+        self.landing = landing if landing.is_absolute() or root is None else root / landing
         self.reads: dict[str, int] = {}
         self.writes: dict[str, int] = {}
         self._registered: set[str] = set()
@@ -62,19 +59,13 @@ class Lake:
         """Two-part names of the tables there are, without views."""
         if self.root is not None:
             found = (
-                f"{s}.{p.parent.name}"
-                for s in SCHEMAS
-                for p in (self.root / self.names.schema(s)).glob("*/_delta_log")
+                f"{s}.{p.parent.name}" for s in SCHEMAS for p in (self.root / self.names.schema(s)).glob("*/_delta_log")
             )
             return sorted(found)
         names = []
         for schema in SCHEMAS:
-            rows = self.spark.sql(
-                f"SHOW TABLES IN `{self.names.catalog}`.`{self.names.schema(schema)}`"
-            ).collect()
-            names += [
-                f"{schema}.{row['tableName']}" for row in rows if not row["isTemporary"]
-            ]
+            rows = self.spark.sql(f"SHOW TABLES IN `{self.names.catalog}`.`{self.names.schema(schema)}`").collect()
+            names += [f"{schema}.{row['tableName']}" for row in rows if not row["isTemporary"]]
         return sorted(names)
 
     def read(self, name: str, version: int | None = None) -> DataFrame:
@@ -84,24 +75,16 @@ class Lake:
             TableError: there is no such table.
         """
         if not self.exists(name):
-            raise TableError(
-                f"there is no table {name}{suggestion(name, self.tables())}"
-            )
+            raise TableError(f"there is no table {name}{suggestion(name, self.tables())}")
         pinned = self.version(name) if version is None else version
         self.reads[name] = pinned
-        return self.spark.read.option("versionAsOf", pinned).table(
-            self.names.full(name)
-        )
+        return self.spark.read.option("versionAsOf", pinned).table(self.names.full(name))
 
     def version(self, name: str) -> int:
         """Latest version of the table."""
         if self.root is not None:
-            return max(
-                int(p.stem) for p in self._log(name).glob("*.json") if p.stem.isdigit()
-            )
-        row = self.spark.sql(
-            f"DESCRIBE HISTORY {self.names.full(name)} LIMIT 1"
-        ).first()
+            return max(int(p.stem) for p in self._log(name).glob("*.json") if p.stem.isdigit())
+        row = self.spark.sql(f"DESCRIBE HISTORY {self.names.full(name)} LIMIT 1").first()
         return int(row["version"]) if row else 0
 
     def sql(self, text: str) -> DataFrame:
@@ -111,9 +94,7 @@ class Lake:
         return self.spark.sql(self.names.qualify(text))
 
     def digest(self, table: str | DataFrame, exclude: Sequence[str] = ()) -> str:
-        return table_digest(
-            self.read(table) if isinstance(table, str) else table, exclude
-        )
+        return table_digest(self.read(table) if isinstance(table, str) else table, exclude)
 
     # writing
 
@@ -170,9 +151,7 @@ class Lake:
         notes = comments or {}
         described = df.select(
             *(
-                F.col(f"`{c}`").alias(c, metadata={"comment": notes[c]})
-                if notes.get(c)
-                else F.col(f"`{c}`")
+                F.col(f"`{c}`").alias(c, metadata={"comment": notes[c]}) if notes.get(c) else F.col(f"`{c}`")
                 for c in df.columns
             )
         )
@@ -237,9 +216,7 @@ class Lake:
         self._define(name, sql, about)
         if self.views().get(name) == (sql, about):
             return
-        row = self.spark.createDataFrame(
-            [(name, sql, about)], "name string, sql string, about string"
-        )
+        row = self.spark.createDataFrame([(name, sql, about)], "name string, sql string, about string")
         self.merge("ops.views", row, on=["name"], update=["sql", "about"])
 
     @contextmanager
@@ -271,12 +248,8 @@ class Lake:
     # catalog
 
     def _open_schema(self, schema: str, root: Path) -> None:
-        self.spark.sql(
-            f"CREATE SCHEMA IF NOT EXISTS `{self.names.catalog}`.`{schema}` LOCATION '{root / schema}'"
-        )
-        location = self.spark.catalog.getDatabase(
-            f"`{self.names.catalog}`.`{schema}`"
-        ).locationUri
+        self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{self.names.catalog}`.`{schema}` LOCATION '{root / schema}'")
+        location = self.spark.catalog.getDatabase(f"`{self.names.catalog}`.`{schema}`").locationUri
         if Path(location.removeprefix("file:")) != root / schema:
             raise SetupError(
                 f"this Spark session serves the lake at {location}, not {root}; use one process for each lake"
@@ -291,9 +264,7 @@ class Lake:
     def _register(self, name: str) -> None:
         if name not in self._registered:
             location = self._log(name).parent
-            self.spark.sql(
-                f"CREATE TABLE IF NOT EXISTS {self.names.full(name)} USING delta LOCATION '{location}'"
-            )
+            self.spark.sql(f"CREATE TABLE IF NOT EXISTS {self.names.full(name)} USING delta LOCATION '{location}'")
             self._registered.add(name)
 
     def _see(self, name: str, path: tuple[str, ...] = ()) -> None:
@@ -302,9 +273,7 @@ class Lake:
             return
         views = self.views()
         if name not in views:
-            raise TableError(
-                f"there is no table or view {name}{suggestion(name, [*self.tables(), *views])}"
-            )
+            raise TableError(f"there is no table or view {name}{suggestion(name, [*self.tables(), *views])}")
         sql, about = views[name]
         for read in tables_in(sql):
             self._see(read, (*path, name))
@@ -318,16 +287,16 @@ class Lake:
         return {row["name"]: (row["sql"], row["about"]) for row in rows}
 
     def _define(self, name: str, sql: str, about: str) -> None:
-        self.spark.sql(
-            f"CREATE OR REPLACE VIEW {self.names.full(name)}{_comment(about)} AS {self.names.qualify(sql)}"
-        )
+        self.spark.sql(f"CREATE OR REPLACE VIEW {self.names.full(name)}{_comment(about)} AS {self.names.qualify(sql)}")
 
     def _add_columns(self, name: str, df: DataFrame, comments: Mapping[str, str]) -> None:
         """Columns the table lacks; a MERGE that evolves the schema cannot compare them."""
         held = {column.lower() for column in self.spark.table(self.names.full(name)).columns}
         new = [field for field in df.schema.fields if field.name.lower() not in held]
         if new:
-            listed = ", ".join(f"`{f.name}` {f.dataType.simpleString()}{_comment(comments.get(f.name, ''))}" for f in new)
+            listed = ", ".join(
+                f"`{f.name}` {f.dataType.simpleString()}{_comment(comments.get(f.name, ''))}" for f in new
+            )
             self.spark.sql(f"ALTER TABLE {self.names.full(name)} ADD COLUMNS ({listed})")
 
     @contextmanager
@@ -339,9 +308,7 @@ class Lake:
         finally:
             self.spark.catalog.dropTempView(view)
 
-    def _clause(
-        self, name: str, df: DataFrame, about: str, cluster_by: Sequence[str]
-    ) -> str:
+    def _clause(self, name: str, df: DataFrame, about: str, cluster_by: Sequence[str]) -> str:
         """Clustering, comment and properties of a CREATE TABLE."""
         properties = {
             **_PROPERTIES,
@@ -350,11 +317,7 @@ class Lake:
         }
         if any(df.columns.index(column) >= _STATISTICS for column in cluster_by):
             properties["delta.dataSkippingStatsColumns"] = ",".join(cluster_by)
-        cluster = (
-            f" CLUSTER BY ({', '.join(f'`{c}`' for c in cluster_by)})"
-            if cluster_by
-            else ""
-        )
+        cluster = f" CLUSTER BY ({', '.join(f'`{c}`' for c in cluster_by)})" if cluster_by else ""
         listed = ", ".join(f"'{key}' = '{value}'" for key, value in properties.items())
         return f"{cluster}{_comment(about)} TBLPROPERTIES ({listed})"
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import sqlglot
-from finlake.errors import TableError, UnknownNameError
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.tokens import TokenType
+
+from finlake.errors import TableError, UnknownNameError
 
 SCHEMAS = ("bronze", "silver", "gold", "features", "scores", "bi", "ops", "quarantine")
 
@@ -34,9 +35,7 @@ class Names:
     def split(self, name: str) -> tuple[str, str]:
         schema, dot, table = name.partition(".")
         if not dot or not table:
-            raise TableError(
-                f"a table is named <schema>.<table>, got {name!r}; schemas are {', '.join(SCHEMAS)}"
-            )
+            raise TableError(f"a table is named <schema>.<table>, got {name!r}; schemas are {', '.join(SCHEMAS)}")
         return schema, table
 
     def qualify(self, sql: str) -> str:
@@ -45,9 +44,7 @@ class Names:
         tokens = sqlglot.tokenize(sql, read="databricks")
         parts: list[str] = []
         end = 0
-        for before, first, dot, second in zip(
-            [None, *tokens], tokens, tokens[1:], tokens[2:], strict=False
-        ):
+        for before, first, dot, second in zip([None, *tokens], tokens, tokens[1:], tokens[2:], strict=False):
             name = f"{first.text}.{second.text}"
             follows_dot = before is not None and before.token_type == TokenType.DOT
             if dot.token_type == TokenType.DOT and name in wanted and not follows_dot:
@@ -66,14 +63,8 @@ def tables_in(sql: str) -> list[str]:
         trees = sqlglot.parse(sql, read="databricks")
     except SqlglotError as error:
         detail = (getattr(error, "errors", None) or [{}])[0]
-        place = (
-            f" at line {detail['line']}, column {detail['col']}"
-            if "line" in detail
-            else ""
-        )
-        raise TableError(
-            f"not valid SQL{place}: {detail.get('description', error)}"
-        ) from error
+        place = f" at line {detail['line']}, column {detail['col']}" if "line" in detail else ""
+        raise TableError(f"not valid SQL{place}: {detail.get('description', error)}") from error
     found: dict[str, None] = {}
     for tree in trees:
         for table in tree.find_all(exp.Table) if tree else ():

@@ -27,9 +27,7 @@ def marts(step: Step) -> Values:
         differing = sorted(set(frame.columns) ^ set(mart.columns))
         if differing:
             where = step.config.problem("mart", mart.mart, "", "columns")
-            raise ConfigError(
-                f"{where}columns of the SELECT and of the header differ: {', '.join(differing)}"
-            )
+            raise ConfigError(f"{where}columns of the SELECT and of the header differ: {', '.join(differing)}")
         lake.overwrite(
             name,
             frame,
@@ -49,17 +47,11 @@ def in_order(config: Config) -> list[Mart]:
         ConfigError: marts read each other in a circle.
     """
     reads = {
-        name: {
-            table.removeprefix("gold.")
-            for table in tables_in(mart.sql)
-            if table.startswith("gold.")
-        }
+        name: {table.removeprefix("gold.") for table in tables_in(mart.sql) if table.startswith("gold.")}
         & set(config.marts)
         for name, mart in config.marts.items()
     }
     try:
         return [config.marts[name] for name in TopologicalSorter(reads).static_order()]
     except CycleError as error:
-        raise ConfigError(
-            f"marts read each other in a circle: {' → '.join(error.args[1])}"
-        ) from error
+        raise ConfigError(f"marts read each other in a circle: {' → '.join(error.args[1])}") from error

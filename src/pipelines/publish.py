@@ -35,11 +35,7 @@ def publish(step: Step) -> Values:
         lake.spark.createDataFrame(rows, _USE_CASES),
         about="Use cases as configured",
     )
-    scored = [
-        use_case
-        for use_case in config.use_cases.values()
-        if lake.exists(f"scores.{use_case.use_case}")
-    ]
+    scored = [use_case for use_case in config.use_cases.values() if lake.exists(f"scores.{use_case.use_case}")]
     made = []
     for name, about, sql in [*_score_views(scored), *_ops_views(lake.exists)]:
         lake.view(name, sql, about=about)
@@ -57,9 +53,7 @@ def _figures_of_data(step: Step) -> None:
         return
     counts = ("received", "silver", "superseded", "duplicate", "quarantined")
     sums = ", ".join(f"sum({count}) AS {count}" for count in counts)
-    for row in lake.sql(
-        f"SELECT source, {sums}, every(adds_up) AS adds_up FROM bi.batches GROUP BY source"
-    ).collect():
+    for row in lake.sql(f"SELECT source, {sums}, every(adds_up) AS adds_up FROM bi.batches GROUP BY source").collect():
         for count in counts:
             step.figure(
                 f"rows_{count}.{row['source']}",
@@ -67,9 +61,7 @@ def _figures_of_data(step: Step) -> None:
                 unit="rows",
                 tables=["ops.batches"],
             )
-        step.figure(
-            f"adds_up.{row['source']}", int(row["adds_up"]), tables=["ops.batches"]
-        )
+        step.figure(f"adds_up.{row['source']}", int(row["adds_up"]), tables=["ops.batches"])
     if lake.exists("ops.quality"):
         broken = lake.sql(
             "SELECT source, severity, rule, max(reason) AS reason, sum(failed) AS rows FROM bi.quality WHERE failed > 0 GROUP BY ALL "
@@ -77,9 +69,7 @@ def _figures_of_data(step: Step) -> None:
         )
         for row in broken.collect():
             name = f"broken.{row['source']}.{row['severity']}.{row['rule']}"
-            step.figure(
-                name, row["rows"], unit="rows", text=row["reason"], tables=["ops.quality"]
-            )
+            step.figure(name, row["rows"], unit="rows", text=row["reason"], tables=["ops.quality"])
 
 
 def _figures_of_queue(step: Step) -> None:
@@ -106,17 +96,13 @@ def policy(use_case: UseCase) -> str:
     """The policy in a sentence."""
     rules = use_case.policy
     if rules.alerts_per_day:
-        return (
-            f"{rules.alerts_per_day} alerts a day, one for each {rules.one_alert_per}"
-        )
+        return f"{rules.alerts_per_day} alerts a day, one for each {rules.one_alert_per}"
     return f"approve below {rules.approve_below:g}, decline above {rules.decline_above:g}, refer between"
 
 
 def queue_day(use_case: UseCase, moment: str = "decision_ts") -> str:
     """SQL: the business day on whose queue a decision stands, the first opening after it."""
-    clock, _, zone = (
-        use_case.policy.queue_opens or f"00:00 {use_case.zone}"
-    ).partition(" ")
+    clock, _, zone = (use_case.policy.queue_opens or f"00:00 {use_case.zone}").partition(" ")
     hours, minutes = (int(part) for part in clock.split(":"))
     local = f"from_utc_timestamp({moment}, '{zone or use_case.zone}')"
     return f"date_add(to_date({local} - INTERVAL '{hours * 60 + minutes}' MINUTE), 1)"
@@ -125,9 +111,7 @@ def queue_day(use_case: UseCase, moment: str = "decision_ts") -> str:
 def _score_views(scored: list[UseCase]) -> list[tuple[str, str, str]]:
     if not scored:
         return []
-    history = " UNION ALL ".join(
-        f"SELECT * FROM scores.{use_case.use_case}" for use_case in scored
-    )
+    history = " UNION ALL ".join(f"SELECT * FROM scores.{use_case.use_case}" for use_case in scored)
     views = [
         ("bi.score_history", "Every score ever given, shadow scores too", history),
         (

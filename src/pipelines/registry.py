@@ -25,7 +25,5 @@ STEPS: dict[str, tuple[str | None, str]] = {
 def load_step(name: str) -> Callable[..., dict[str, Any]]:
     """The step's function; imported late, because Spark and models are heavy."""
     attribute = name.replace("-", "_")
-    step: Callable[..., dict[str, Any]] = getattr(
-        import_module(f"finlake.pipelines.{attribute}"), attribute
-    )
+    step: Callable[..., dict[str, Any]] = getattr(import_module(f"finlake.pipelines.{attribute}"), attribute)
     return step

@@ -55,15 +55,9 @@ class Step:
     ) -> None:
         """A row of ops.figures, with the versions of the tables it came from."""
         seen = {**self.lake.reads, **self.lake.writes}
-        versions = (
-            {table: seen.get(table, -1) for table in tables} if tables else dict(seen)
-        )
-        numbers = [
-            None if number is None else float(number) for number in (value, low, high)
-        ]
-        self.figures.append(
-            (self.run_id, use_case, name, *numbers, unit, text, versions, self.now)
-        )
+        versions = {table: seen.get(table, -1) for table in tables} if tables else dict(seen)
+        numbers = [None if number is None else float(number) for number in (value, low, high)]
+        self.figures.append((self.run_id, use_case, name, *numbers, unit, text, versions, self.now))
 
 
 def run_step(
@@ -91,9 +85,7 @@ def run_step(
     finally:
         reads, writes = dict(lake.reads), dict(lake.writes)
         if step.figures:
-            lake.append(
-                "ops.figures", lake.spark.createDataFrame(step.figures, FIGURES)
-            )
+            lake.append("ops.figures", lake.spark.createDataFrame(step.figures, FIGURES))
         row = (
             step.run_id, job_run_id, job, task, step.name, json.dumps(arguments, sort_keys=True), "failed" if error else "ok",
             started, datetime.now(UTC), time.monotonic() - clock, error, step.warnings, reads, writes, step.digests,

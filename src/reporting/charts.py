@@ -11,7 +11,9 @@ from markupsafe import Markup, escape
 Point = tuple[float, float]
 
 
-def stacked_bars(batches: Sequence[Mapping[str, float]], parts: Sequence[str], labels: Sequence[str], about: str) -> Markup:
+def stacked_bars(
+    batches: Sequence[Mapping[str, float]], parts: Sequence[str], labels: Sequence[str], about: str
+) -> Markup:
     """One bar a batch, its parts stacked; the middle of long series is not dropped, bars become thin."""
     width, height, floor = 640.0, 132.0, 20.0
     highest = max((sum(batch[part] for part in parts) for batch in batches), default=0) or 1
@@ -25,9 +27,17 @@ def stacked_bars(batches: Sequence[Mapping[str, float]], parts: Sequence[str], l
             tall = batch[part] / highest * (height - floor - 8)
             below -= tall
             left, wide = number * step + step * 0.12, step * 0.76
-            drawn.append(f'<rect class="s{place}" x="{left:.1f}" y="{below:.1f}" width="{min(wide, 46):.1f}" height="{tall:.2f}"/>')
+            drawn.append(
+                f'<rect class="s{place}" x="{left:.1f}" y="{below:.1f}" width="{min(wide, 46):.1f}" height="{tall:.2f}"/>'
+            )
         shapes.append(f"<g><title>{escape(tip)}</title>{''.join(drawn)}</g>")
-    ends = [(0.0, "start", labels[0]), (width, "end", labels[-1])] if len(labels) > 1 else [(0.0, "start", labels[0])] if labels else []
+    ends = (
+        [(0.0, "start", labels[0]), (width, "end", labels[-1])]
+        if len(labels) > 1
+        else [(0.0, "start", labels[0])]
+        if labels
+        else []
+    )
     for x, anchor, label in ends:
         shapes.append(f'<text x="{x}" y="{height - 5}" text-anchor="{anchor}">{escape(label)}</text>')
     return _svg(width, height, about, shapes)
@@ -39,7 +49,9 @@ def spark_line(values: Sequence[float | None], about: str, limit: float | None =
     known = [value for value in values if value is not None]
     top = max([*known, limit or 0.0, 1e-9])
     step = (width - 8) / max(len(values) - 1, 1)
-    points = [(4 + i * step, height - 4 - value / top * (height - 8)) for i, value in enumerate(values) if value is not None]
+    points = [
+        (4 + i * step, height - 4 - value / top * (height - 8)) for i, value in enumerate(values) if value is not None
+    ]
     shapes = []
     if limit is not None and limit > 0:
         y = height - 4 - limit / top * (height - 8)
@@ -51,14 +63,18 @@ def spark_line(values: Sequence[float | None], about: str, limit: float | None =
     return _svg(width, height, about, shapes, "spark")
 
 
-def lines(series: Mapping[str, Sequence[Point]], across: str, up: str, about: str, classes: Mapping[str, str]) -> Markup:
+def lines(
+    series: Mapping[str, Sequence[Point]], across: str, up: str, about: str, classes: Mapping[str, str]
+) -> Markup:
     """Curves in the unit square: precision and recall, gains."""
     left, top, wide, tall = 40.0, 10.0, 360.0, 240.0
     shapes = list(_square(left, top, wide, tall, across, up, 1.0, 1.0))
     for name, points in series.items():
         placed = [(left + x * wide, top + (1 - y) * tall) for x, y in points]
         kind = classes.get(name, "l3")
-        shapes.append(f'<polyline class="line {kind}" points="{_points(placed)}"><title>{escape(name)}</title></polyline>')
+        shapes.append(
+            f'<polyline class="line {kind}" points="{_points(placed)}"><title>{escape(name)}</title></polyline>'
+        )
     return _svg(left + wide + 12, top + tall + 40, about, shapes)
 
 
@@ -71,14 +87,20 @@ def reliability(predicted: Sequence[float], observed: Sequence[float], about: st
     placed = [(left + x / end * wide, top + (1 - y / end) * tall) for x, y in zip(predicted, observed, strict=True)]
     shapes.append(f'<polyline class="line l0" points="{_points(placed)}"/>')
     for (x, y), p, o in zip(placed, predicted, observed, strict=True):
-        shapes.append(f'<circle class="s0" cx="{x:.1f}" cy="{y:.1f}" r="3.5"><title>predicted {p:.2%}, observed {o:.2%}</title></circle>')
+        shapes.append(
+            f'<circle class="s0" cx="{x:.1f}" cy="{y:.1f}" r="3.5"><title>predicted {p:.2%}, observed {o:.2%}</title></circle>'
+        )
     return _svg(left + wide + 12, top + tall + 40, about, shapes)
 
 
-def intervals(rows: Sequence[tuple[str, float, float | None, float | None]], about: str, lines_at: Sequence[float]) -> Markup:
+def intervals(
+    rows: Sequence[tuple[str, float, float | None, float | None]], about: str, lines_at: Sequence[float]
+) -> Markup:
     """One row a period: its value as a dot, its interval as a line, limits as dashed lines."""
     left, wide, each = 86.0, 320.0, 22.0
-    ends = [number for _, value, low, high in rows for number in (value, low, high) if number is not None] + list(lines_at)
+    ends = [number for _, value, low, high in rows for number in (value, low, high) if number is not None] + list(
+        lines_at
+    )
     least, most = min(ends, default=0.0), max(ends, default=1.0)
     spread = (most - least) or 1.0
     least, most = least - 0.06 * spread, most + 0.06 * spread
@@ -123,7 +145,9 @@ def timeline(rows: Sequence[tuple[str, Sequence[tuple[datetime, str, str]]]], ab
         shapes.append(f'<line class="grid" x1="{left}" x2="{left + wide}" y1="{y}" y2="{y}"/>')
         for when, status, tip in files:
             x = left + (when - first).total_seconds() / span * wide
-            shapes.append(f'<circle class="f-{escape(status)}" cx="{x:.1f}" cy="{y}" r="4"><title>{escape(tip)}</title></circle>')
+            shapes.append(
+                f'<circle class="f-{escape(status)}" cx="{x:.1f}" cy="{y}" r="4"><title>{escape(tip)}</title></circle>'
+            )
     return _svg(left + wide + 30, tall + 20, about, shapes, "wide")
 
 
@@ -142,20 +166,30 @@ def _ticks(first: datetime, last: datetime) -> list[tuple[datetime, str]]:
     for _ in range(200):
         if when > last:
             break
-        if when >= first and (when.month - 1) % min(months, 12) == 0 and (months <= 12 or when.year % (months // 12) == 0):
+        if (
+            when >= first
+            and (when.month - 1) % min(months, 12) == 0
+            and (months <= 12 or when.year % (months // 12) == 0)
+        ):
             marks.append((when, f"{when:%Y}" if months >= 12 else f"{when:%b %Y}"))
         when = (when + timedelta(days=32)).replace(day=1)
     return marks
 
 
-def _square(left: float, top: float, wide: float, tall: float, across: str, up: str, most_x: float, most_y: float) -> list[str]:
+def _square(
+    left: float, top: float, wide: float, tall: float, across: str, up: str, most_x: float, most_y: float
+) -> list[str]:
     shapes = []
     for share in (0, 0.25, 0.5, 0.75, 1):
         x, y = left + share * wide, top + (1 - share) * tall
         shapes.append(f'<line class="grid" x1="{left}" x2="{left + wide}" y1="{y:.1f}" y2="{y:.1f}"/>')
         shapes.append(f'<text x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{_percent(share * most_y)}</text>')
-        shapes.append(f'<text x="{x:.1f}" y="{top + tall + 16:.1f}" text-anchor="middle">{_percent(share * most_x)}</text>')
-    shapes.append(f'<text class="axis" x="{left + wide / 2}" y="{top + tall + 33:.1f}" text-anchor="middle">{escape(across)}</text>')
+        shapes.append(
+            f'<text x="{x:.1f}" y="{top + tall + 16:.1f}" text-anchor="middle">{_percent(share * most_x)}</text>'
+        )
+    shapes.append(
+        f'<text class="axis" x="{left + wide / 2}" y="{top + tall + 33:.1f}" text-anchor="middle">{escape(across)}</text>'
+    )
     shapes.append(f'<text class="axis" x="{left + 6}" y="{top + 12}">{escape(up)}</text>')
     return shapes
 

@@ -76,11 +76,16 @@ def _sources(lake: Lake) -> list[SourcePart]:
     if not lake.exists("ops.batches"):
         return []
     sums = ", ".join(f"sum({count}) AS {count}" for count in COUNTS)
-    totals = _rows(lake, f"SELECT source, {sums}, every(adds_up) AS adds_up FROM ops.batches GROUP BY source ORDER BY source")
+    totals = _rows(
+        lake, f"SELECT source, {sums}, every(adds_up) AS adds_up FROM ops.batches GROUP BY source ORDER BY source"
+    )
     batches = _rows(lake, _first("ops.batches", "source", "refined_at DESC, batch", BATCHES))
     arrivals = {}
     if lake.exists("ops.files"):
-        found = _rows(lake, "SELECT source, batch, min(arrived_at) AS arrived_at, count(*) AS files FROM ops.files GROUP BY source, batch")
+        found = _rows(
+            lake,
+            "SELECT source, batch, min(arrived_at) AS arrived_at, count(*) AS files FROM ops.files GROUP BY source, batch",
+        )
         arrivals = {(row["source"], row["batch"]): row for row in found}
     rules = _rules(lake)
     fresh = {}
@@ -89,14 +94,21 @@ def _sources(lake: Lake) -> list[SourcePart]:
     made = []
     for total in totals:
         name = total["source"]
-        mine = [{**batch, **_arrival(arrivals.get((name, batch["batch"])))} for batch in batches if batch["source"] == name]
+        mine = [
+            {**batch, **_arrival(arrivals.get((name, batch["batch"])))} for batch in batches if batch["source"] == name
+        ]
         mine.sort(key=lambda batch: (str(batch["arrived_at"] or batch["refined_at"]), batch["batch"]))
         order = {batch["batch"]: place for place, batch in enumerate(mine)}
         made.append(
             SourcePart(
-                name, {count: int(total[count] or 0) for count in COUNTS}, bool(total["adds_up"]), mine,
-                _with_trend([rule for rule in rules if rule["source"] == name], order), _examples(lake, name),
-                [batch for batch in mine if batch.get("status") == "held"], fresh.get(name),
+                name,
+                {count: int(total[count] or 0) for count in COUNTS},
+                bool(total["adds_up"]),
+                mine,
+                _with_trend([rule for rule in rules if rule["source"] == name], order),
+                _examples(lake, name),
+                [batch for batch in mine if batch.get("status") == "held"],
+                fresh.get(name),
             )  # fmt: skip
         )
     return made
@@ -115,7 +127,9 @@ def _rules(lake: Lake) -> list[Row]:
         "slice(sort_array(collect_list(struct(measured_at, batch, checked, failed)), false), 1, 60) AS history "
         "FROM ops.quality GROUP BY source, rule"
     )
-    return _rows(lake, _first(f"({grouped})", "source", "failed DESC, rule", RULES) + " ORDER BY source, failed DESC, rule")
+    return _rows(
+        lake, _first(f"({grouped})", "source", "failed DESC, rule", RULES) + " ORDER BY source, failed DESC, rule"
+    )
 
 
 def _with_trend(rules: list[Row], order: dict[str, int]) -> list[Row]:
@@ -132,10 +146,14 @@ def _examples(lake: Lake, source: str) -> list[Row]:
     if not lake.exists(table):
         return []
     kept = f"(SELECT *, count(*) OVER (PARTITION BY _reasons[0]) AS _alike FROM {table} WHERE _released_at IS NULL)"
-    found = _rows(lake, _first(kept, "_reasons[0]", "_row_id", 2) + f" ORDER BY _alike DESC, _reasons[0], _first LIMIT {EXAMPLES}")
+    found = _rows(
+        lake, _first(kept, "_reasons[0]", "_row_id", 2) + f" ORDER BY _alike DESC, _reasons[0], _first LIMIT {EXAMPLES}"
+    )
     made = []
     for row in found:
-        values = {name: mask_text(str(value)) for name, value in row.items() if not name.startswith("_") and value is not None}
+        values = {
+            name: mask_text(str(value)) for name, value in row.items() if not name.startswith("_") and value is not None
+        }
         raw = row.get("_corrupt")
         made.append(
             {
@@ -161,8 +179,14 @@ def _models(lake: Lake) -> list[Row]:
     if not lake.exists("ops.models"):
         return []
     versions = _rows(lake, "SELECT * FROM ops.models ORDER BY use_case, trained_at DESC LIMIT 200")
-    gates = _rows(lake, "SELECT * FROM ops.gates ORDER BY judged_at, gate LIMIT 2000") if lake.exists("ops.gates") else []
-    cards = {row["use_case"]: row for row in _rows(lake, "SELECT * FROM ops.use_cases LIMIT 500")} if lake.exists("ops.use_cases") else {}
+    gates = (
+        _rows(lake, "SELECT * FROM ops.gates ORDER BY judged_at, gate LIMIT 2000") if lake.exists("ops.gates") else []
+    )
+    cards = (
+        {row["use_case"]: row for row in _rows(lake, "SELECT * FROM ops.use_cases LIMIT 500")}
+        if lake.exists("ops.use_cases")
+        else {}
+    )
     splits: dict[str, dict[str, str]] = {}
     if lake.exists("ops.figures"):
         told = "(SELECT use_case, figure, text, recorded_at FROM ops.figures WHERE figure LIKE 'split.%')"
@@ -195,7 +219,9 @@ def _queues(lake: Lake) -> dict[str, list[Row]]:
         return {}
     newest = "SELECT *, max(queue_day) OVER (PARTITION BY use_case) AS newest FROM bi.alert_queue"
     found: dict[str, list[Row]] = {}
-    for row in _rows(lake, f"SELECT * FROM ({newest}) WHERE queue_day = newest AND place <= {QUEUE} ORDER BY use_case, place"):
+    for row in _rows(
+        lake, f"SELECT * FROM ({newest}) WHERE queue_day = newest AND place <= {QUEUE} ORDER BY use_case, place"
+    ):
         found.setdefault(row["use_case"], []).append(row)
     return found
 
@@ -224,7 +250,12 @@ def _tables(lake: Lake, runs: list[Row]) -> list[Row]:
         for name in run["writes"] or {}:
             written.setdefault(name, []).append(run["task"] or run["step"])
     return [
-        {"name": name, "version": lake.version(name), "read": _once(read.get(name)), "written": _once(written.get(name))}
+        {
+            "name": name,
+            "version": lake.version(name),
+            "read": _once(read.get(name)),
+            "written": _once(written.get(name)),
+        }
         for name in lake.tables()
     ]
 

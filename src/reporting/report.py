@@ -16,7 +16,12 @@ from finlake.reporting import charts
 from finlake.reporting.data import COUNTS, Facts, Row, SourcePart, gather
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_MODELS = {"finlake": "finlake", "logistic_regression": "logistic regression", "baseline_rule": "rule used today", "champion": "champion"}
+_MODELS = {
+    "finlake": "finlake",
+    "logistic_regression": "logistic regression",
+    "baseline_rule": "rule used today",
+    "champion": "champion",
+}
 _LINES = {"finlake": "l0", "logistic_regression": "l1", "baseline_rule": "l2", "champion": "l3"}
 _METRICS = (
     ("positives_at_budget", "hits a day at the budget", "number"),
@@ -36,7 +41,11 @@ _METRICS = (
 def build_report(lake: Lake, out: Path) -> Path:
     """Writes `out`/index.html from what the lake holds now; parts without data say so."""
     facts = gather(lake)
-    page = render(facts, name=lake.root.name if lake.root else lake.names.catalog, plots=lake.root / "plots" if lake.root else None)
+    page = render(
+        facts,
+        name=lake.root.name if lake.root else lake.names.catalog,
+        plots=lake.root / "plots" if lake.root else None,
+    )
     out.mkdir(parents=True, exist_ok=True)
     path = out / "index.html"
     path.write_text(page, "utf-8")
@@ -46,7 +55,14 @@ def build_report(lake: Lake, out: Path) -> Path:
 def render(facts: Facts, name: str, plots: Path | None = None) -> str:
     """The page as text. Every value from data is escaped."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"number": _number, "share": _share, "moment": _moment, "day": _day, "interval": _interval, "show": _show}
+    environment.filters |= {
+        "number": _number,
+        "share": _share,
+        "moment": _moment,
+        "day": _day,
+        "interval": _interval,
+        "show": _show,
+    }
     template = environment.from_string((_TEMPLATES / "report.html.j2").read_text("utf-8"))
     return template.render(
         facts=facts,
@@ -93,7 +109,12 @@ def _model(model: Row, plots: Path | None) -> dict[str, Any]:
         shown = {_MODELS[name]: list(zip(ranking[name][0], ranking[name][1], strict=True)) for name in order}
         classes = {_MODELS[name]: kind for name, kind in _LINES.items()}
         about = "precision and recall of each model on the test period"
-        charts_made.append(("Precision and recall", charts.lines(shown, "share of positives found", "share of calls that are right", about, classes)))
+        charts_made.append(
+            (
+                "Precision and recall",
+                charts.lines(shown, "share of positives found", "share of calls that are right", about, classes),
+            )
+        )
     if curves.get("calibration"):
         predicted, observed = curves["calibration"]
         about = "predicted and observed shares on the test period"
@@ -106,7 +127,9 @@ def _model(model: Row, plots: Path | None) -> dict[str, Any]:
     picture = _picture(plots / model["model"] / "importance.png") if plots else ""
     return {
         "row": model,
-        "compared": [{"name": name, "words": _MODELS[name], "line": _LINES[name]} for name in _MODELS if _judged(figures, name)],
+        "compared": [
+            {"name": name, "words": _MODELS[name], "line": _LINES[name]} for name in _MODELS if _judged(figures, name)
+        ],
         "metrics": _metrics(figures),
         "figures": figures,
         "charts": charts_made,
@@ -120,7 +143,12 @@ def _judged(figures: dict[str, Row], model: str) -> bool:
 
 def _metrics(figures: dict[str, Row]) -> list[dict[str, Any]]:
     return [
-        {"name": name, "words": words, "kind": kind, "values": {model: figures.get(f"{name}.{model}") for model in _MODELS}}
+        {
+            "name": name,
+            "words": words,
+            "kind": kind,
+            "values": {model: figures.get(f"{name}.{model}") for model in _MODELS},
+        }
         for name, words, kind in _METRICS
         if any(f"{name}.{model}" in figures for model in _MODELS)
     ]
@@ -150,7 +178,7 @@ def _share(value: float | None, digits: int = 1) -> str:
     if value is None:
         return "–"
     if 0 < value < 0.5 * 10 ** -(digits + 2):
-        return f"< {10 ** -digits:.{digits}f}%"
+        return f"< {10**-digits:.{digits}f}%"
     return f"{value:.{digits}%}"
 
 
@@ -168,7 +196,9 @@ def _interval(found: Row | None, kind: str = "score") -> str:
         return "–"
 
     def text(number: float) -> str:
-        return {"share": f"{number:.1%}", "value": f"{number:,.0f}", "number": f"{number:,.1f}"}.get(kind, f"{number:.3f}")
+        return {"share": f"{number:.1%}", "value": f"{number:,.0f}", "number": f"{number:,.1f}"}.get(
+            kind, f"{number:.3f}"
+        )
 
     low, high = found.get("low"), found.get("high")
     return text(found["value"]) + (f" [{text(low)} – {text(high)}]" if low is not None and high is not None else "")

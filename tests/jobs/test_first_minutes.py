@@ -48,8 +48,14 @@ def test_running_the_nightly_job_again_changes_no_table_of_data(demo: Demo):
     def state() -> list[dict[str, object]]:
         counts = [
             f"select '{table}' as t, count(*) as n from {table}"
-            for table in ("bronze.card_transactions", "silver.card_transactions", "quarantine.card_transactions",
-                          "scores.card_fraud", "scores.credit_default", "silver.loans")
+            for table in (
+                "bronze.card_transactions",
+                "silver.card_transactions",
+                "quarantine.card_transactions",
+                "scores.card_fraud",
+                "scores.credit_default",
+                "silver.loans",
+            )
         ]
         return demo.query(" union all ".join(counts) + " order by t")
 
@@ -92,6 +98,21 @@ def test_a_users_mistake_gets_one_clear_message(demo: Demo, arguments: list[str]
 
 def test_the_help_lists_every_step():
     done = finlake("--help")
-    for command in ("demo", "run", "check", "sql", "report", "draft", "doctor", "ingest", "refine", "marts", "features",
-                    "train", "promote", "score", "publish"):
+    for command in (
+        "demo",
+        "run",
+        "check",
+        "sql",
+        "report",
+        "draft",
+        "doctor",
+        "ingest",
+        "refine",
+        "marts",
+        "features",
+        "train",
+        "promote",
+        "score",
+        "publish",
+    ):
         assert f"\n  {command} " in done.stdout

@@ -56,7 +56,9 @@ def test_versions_aliases_and_tags_survive_and_the_model_needs_no_finlake(artefa
     assert registry.tags("1")["approved_by"] == "risk"
     assert registry.load("1") == artefact
 
-    found = subprocess.run([sys.executable, "-c", ASK, registry.tracking], capture_output=True, text=True, cwd=tmp_path, check=False)
+    found = subprocess.run(
+        [sys.executable, "-c", ASK, registry.tracking], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
     assert found.returncode == 0, found.stderr
     answer = json.loads(found.stdout.split("ANSWER")[1])
     scorer = artefact.scorer()

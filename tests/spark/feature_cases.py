@@ -63,16 +63,16 @@ def config(features: dict[str, dict[str, dict[str, Any]]], as_of: str, **more: A
         name: FeatureGroup.model_validate({"group": name, "about": "", "source": "payments", **body})
         for name, body in features.items()
     }
-    settings: dict[str, Any] = dict(
-        use_case="fraud", purpose="p", owner="o", approver="a", materiality="low", zone="UTC",
-        score={"each": "payments", "as_of": as_of},
-        label={
+    settings: dict[str, Any] = {
+        "use_case": "fraud", "purpose": "p", "owner": "o", "approver": "a", "materiality": "low", "zone": "UTC",
+        "score": {"each": "payments", "as_of": as_of},
+        "label": {
             "name": "fraud", "positive": "verdict = 'confirmed'", "from": {"source": "reports", "match": "payment_id"},
             "matures_after": "2d",
         },
-        features=[*groups, "this.amount"], split={"train": "9d", "choose": "2d", "test": "2d"}, baseline_rule="this.amount > 5",
-        policy={"alerts_per_day": 3, "one_alert_per": "card", "value": "this.amount"},
-    )  # fmt: skip
+        "features": [*groups, "this.amount"], "split": {"train": "9d", "choose": "2d", "test": "2d"}, "baseline_rule": "this.amount > 5",
+        "policy": {"alerts_per_day": 3, "one_alert_per": "card", "value": "this.amount"},
+    }  # fmt: skip
     use_case = UseCase.model_validate({**settings, **more})
     sources = {"payments": payments, "reports": reports}
     return Config(Path(), Target(target="local"), sources, {}, groups, {"fraud": use_case})
@@ -94,9 +94,13 @@ def world(seed: int, keys: int = 120) -> tuple[list[Version], list[Version]]:
     moments = [START + timedelta(minutes=10 * draw.randrange(500)) for _ in range(keys // 2)]
     payments: list[Version] = []
     for number in range(keys):
-        event = draw.choice(moments) + draw.choice([timedelta(0)] * 6 + [MICRO, -MICRO, timedelta(hours=1), timedelta(days=1)])
+        event = draw.choice(moments) + draw.choice(
+            [timedelta(0)] * 6 + [MICRO, -MICRO, timedelta(hours=1), timedelta(days=1)]
+        )
         received: list[Version] = []
-        known = event + draw.choice([timedelta(0), timedelta(minutes=1), timedelta(minutes=1), timedelta(hours=30), -timedelta(hours=2)])
+        known = event + draw.choice(
+            [timedelta(0), timedelta(minutes=1), timedelta(minutes=1), timedelta(hours=30), -timedelta(hours=2)]
+        )
         for _ in range(draw.choice([1, 1, 1, 2, 3])):
             values = {
                 "payment_id": f"p{number}", "card": draw.choice(["c1", "c2", "c3", None]), "shop": draw.choice(["s1", "s2"]),
@@ -110,7 +114,9 @@ def world(seed: int, keys: int = 120) -> tuple[list[Version], list[Version]]:
             outcome = draw.choice(["good", "bad", None])
             received.append(base)
             if outcome:
-                received.append(replace(base, values={**values, "outcome": outcome}, known_from=known + timedelta(days=1)))
+                received.append(
+                    replace(base, values={**values, "outcome": outcome}, known_from=known + timedelta(days=1))
+                )
             known += draw.choice([timedelta(0), timedelta(hours=1), timedelta(days=2), -timedelta(minutes=30)])
             event += draw.choice([timedelta(0), timedelta(0), timedelta(0), -timedelta(hours=3)])
         payments += versioned(received)
@@ -120,7 +126,12 @@ def world(seed: int, keys: int = 120) -> tuple[list[Version], list[Version]]:
         paid = f"p{draw.randrange(keys)}"
         received = []
         for _ in range(draw.choice([1, 1, 2, 3])):
-            values = {"report_id": f"r{number}", "payment_id": paid, "verdict": draw.choice(["confirmed", "dismissed"]), "told_at": told}
+            values = {
+                "report_id": f"r{number}",
+                "payment_id": paid,
+                "verdict": draw.choice(["confirmed", "dismissed"]),
+                "told_at": told,
+            }
             received.append(Version(f"r{number}", values, told, told, None))
             told += draw.choice([timedelta(0), timedelta(hours=5), timedelta(days=1)])
         reports += versioned(received)
@@ -162,7 +173,9 @@ class Reference:
                 self.decisions[version.key] = (version, version.event if as_of == "happened_at" else version.known_from)
 
     def positive(self, key: str, at: datetime) -> bool:
-        return any(r.values["payment_id"] == key and r.values["verdict"] == "confirmed" and r.visible(at) for r in self.reports)
+        return any(
+            r.values["payment_id"] == key and r.values["verdict"] == "confirmed" and r.visible(at) for r in self.reports
+        )
 
     def value(self, key: str, meaning: Meaning) -> float | None:
         this, moment = self.decisions[key]
@@ -188,7 +201,9 @@ class Reference:
         """When the row got what it says now: its version, or the label it has at `moment`."""
         if not labelled:
             return version.known_from
-        edges = {e for r in self.reports if r.values["payment_id"] == version.key for e in (r.known_from, r.known_to) if e}
+        edges = {
+            e for r in self.reports if r.values["payment_id"] == version.key for e in (r.known_from, r.known_to) if e
+        }
         state, since = self.positive(version.key, version.known_from), version.known_from
         for edge in sorted(e for e in edges if version.known_from < e <= moment):
             if self.positive(version.key, edge) != state:

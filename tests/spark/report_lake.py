@@ -36,7 +36,23 @@ def _data(lake: Lake, batches: int) -> None:
         rows = 1800 + 400 * (number % 7)
         bad = 30 + 12 * (number % 4) + (260 if number == 17 else 0)
         counted.append(("claims", batch, rows, rows - bad - 25, 15, 10, bad, True, "c1", "refined", "", when, "r1"))
-        files.append(("claims", f"claims_{when:%Y%m%d}.csv.gz", f"d{number}", batch, 90_000 + number, rows, "loaded", "", ["a"], [], [], when, when))
+        files.append(
+            (
+                "claims",
+                f"claims_{when:%Y%m%d}.csv.gz",
+                f"d{number}",
+                batch,
+                90_000 + number,
+                rows,
+                "loaded",
+                "",
+                ["a"],
+                [],
+                [],
+                when,
+                when,
+            )
+        )
         for rule, severity, failed in (("the claim is not in the future", "quarantine", bad // 3), ("claims are not negative", "quarantine", bad // 2),
                                        ("the policy exists", "warn", 3 * number)):  # fmt: skip
             rules.append(
@@ -44,13 +60,34 @@ def _data(lake: Lake, batches: int) -> None:
                  "checked": rows, "failed": failed, "mostly": 1.0, "passed": failed == 0, "measured_at": when}
             )  # fmt: skip
     counted.append(("policies", "p00", 4000, 4000, 0, 0, 0, True, "c1", "refined", "", START, "r1"))
-    files.append(("policies", "policies.jsonl", "p0", "p00", 500_000, 4000, "loaded", "", ["a"], ["tier"], [], START, START))
+    files.append(
+        ("policies", "policies.jsonl", "p0", "p00", 500_000, 4000, "loaded", "", ["a"], ["tier"], [], START, START)
+    )
     late = START + timedelta(days=batches)
-    files.append(("policies", "policies_cut.jsonl.gz", "p1", "p01", 12, None, "refused", "the file is cut off", [], [], [], late, late))
+    files.append(
+        (
+            "policies",
+            "policies_cut.jsonl.gz",
+            "p1",
+            "p01",
+            12,
+            None,
+            "refused",
+            "the file is cut off",
+            [],
+            [],
+            [],
+            late,
+            late,
+        )
+    )
     _write(lake, "ops.batches", counted, BATCHES)
     _write(lake, "ops.files", files, FILES)
     _write(lake, "ops.quality", rules, QUALITY)
-    fresh = [("claims", late, late, late, 2000, "ok", "arrived as agreed"), ("policies", late, late, START, 0, "late", "nothing since 1 Sep; due every 7 days")]
+    fresh = [
+        ("claims", late, late, late, 2000, "ok", "arrived as agreed"),
+        ("policies", late, late, START, 0, "late", "nothing since 1 Sep; due every 7 days"),
+    ]
     _write(lake, "ops.freshness", fresh, FRESHNESS)
 
 
@@ -90,10 +127,20 @@ def evaluation() -> dict[str, object]:
          "estimate": _estimate(1.0 + 0.1 * math.sin(m), 0.12)}
         for m in range(4, 10)
     ]  # fmt: skip
-    curves = {"ranking.finlake": _curve(0.6), "ranking.logistic_regression": _curve(1.4), "ranking.baseline_rule": _curve(4)}
+    curves = {
+        "ranking.finlake": _curve(0.6),
+        "ranking.logistic_regression": _curve(1.4),
+        "ranking.baseline_rule": _curve(4),
+    }
     observed = [0.001, 0.004, 0.03, 0.09, 0.2, 0.34, 0.55, 0.71, 0.9]
     calibration = [[0.001, 0.005, 0.02, 0.08, 0.19, 0.35, 0.5, 0.75, 0.93], observed]
-    return {"figures": figures, "differences": {}, "calibration_by": {"month": months}, "stability_by": {}, "curves": {**curves, "calibration": calibration}}
+    return {
+        "figures": figures,
+        "differences": {},
+        "calibration_by": {"month": months},
+        "stability_by": {},
+        "curves": {**curves, "calibration": calibration},
+    }
 
 
 def _model(lake: Lake) -> None:
@@ -144,7 +191,9 @@ def _queue(lake: Lake) -> None:
 
 def _run(lake: Lake) -> None:
     rows = []
-    for number, (step, warnings) in enumerate((("ingest", []), ("refine", ["claims: 828 rows kept, although the policy does not exist"]), ("train", []))):
+    for number, (step, warnings) in enumerate(
+        (("ingest", []), ("refine", ["claims: 828 rows kept, although the policy does not exist"]), ("train", []))
+    ):
         began = START + timedelta(days=30, minutes=number)
         rows.append(
             (f"r{number}", "j1", "nightly", step, step, '{"source": "all"}', "ok", began, began, 41.5, "", warnings, {"silver.claims": 24},

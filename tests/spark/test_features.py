@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
-from feature_cases import BERLIN, PAYMENTS, REPORTS, Meaning, Reference, config, rows, world
+from feature_cases import BERLIN, PAYMENTS, REPORTS, START, Meaning, Reference, Version, config, rows, world
+from pyspark.sql import functions as F
 
 from finlake.features.build import build_features, sources_read
 from finlake.features.decisions import decisions
-from finlake.lakehouse import table_digest
 
 H, D = timedelta(hours=1), timedelta(days=1)
 GROUPS = {
@@ -124,7 +125,9 @@ def test_every_feature_is_what_was_known_at_the_decision(spark, as_of, seed):
     payments, reports = world(seed)
     reference = Reference(payments, reports, as_of)
     wanted = expected(reference)
-    got = {row["decision_key"]: row.asDict() for row in build(spark, config(GROUPS, as_of), payments, reports).collect()}
+    got = {
+        row["decision_key"]: row.asDict() for row in build(spark, config(GROUPS, as_of), payments, reports).collect()
+    }
     assert got.keys() == wanted.keys()
     wrong = [
         (key, name, value, got[key][name])
@@ -142,3 +145,35 @@ def same(wanted, got):
     if wanted is None or got is None:
         return wanted is got
     return math.isclose(wanted, got, rel_tol=1e-9, abs_tol=1e-12)
+
+
+SMALL = {
+    "card": {
+        "entity": "card",
+        "features": {name: GROUPS["card"]["features"][name] for name in ("n_{window}", "mean_3d", "since", "known_1d")},
+    },
+    "shop": {
+        "entity": "shop",
+        "features": {"fraud_1d": {**GROUPS["shop"]["features"]["fraud_{window}"], "windows": ["1d"]}},
+    },
+}
+
+
+def test_layout_does_not_matter_and_what_came_later_does_not_change_earlier_decisions(spark):
+    payments, reports = world(4)
+    conf = config(SMALL, "known_at")
+    until = START + 2 * D
+    digests = [
+        table_digest(build(spark, conf, payments, reports, parts).filter(F.col("decision_ts") <= until))
+        for parts in (1, 7)
+    ]
+    known = [[truncated(v, until) for v in versions if v.known_from <= until] for versions in (payments, reports)]
+    assert len(known[0]) < len(payments)
+    digests.append(table_digest(build(spark, conf, known[0], known[1], 3)))
+    assert len(set(digests)) == 1
+    assert int(digests[0].split("-")[0]) > 20
+
+
+def truncated(version: Version, until: datetime) -> Version:
+    """The version as silver held it at that moment."""
+    return replace(version, known_to=None if version.known_to and version.known_to > until else version.known_to)

@@ -13,7 +13,9 @@ def test_writes_are_idempotent_versioned_and_described(lake, spark):
     lake.append("bronze.things", first, txn=("load-1", 1), about="Things", comments={"word": "It's a word"})
     lake.append("bronze.things", first, txn=("load-1", 1), about="Things")
     assert lake.read("bronze.things").count() == 2
-    described = {row["col_name"]: row["comment"] for row in spark.sql("DESCRIBE TABLE spark_catalog.bronze.things").collect()}
+    described = {
+        row["col_name"]: row["comment"] for row in spark.sql("DESCRIBE TABLE spark_catalog.bronze.things").collect()
+    }
     assert described["word"] == "It's a word"
 
     lake.merge("silver.things", first, on=["id"], cluster_by=["id"])

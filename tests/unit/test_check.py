@@ -18,8 +18,13 @@ MISTAKES = [
     # the file itself
     (CLAIMS, "key: claim_no\n", "key: claim_no\nkey: claim_no\n", ["duplicate key", "twice"]),
     (CLAIMS, "  format: csv\n", "   format: csv\n", ["not YAML"]),
-    (CLAIMS, "owner: data@insurer.example\n", "owner: data@insurer.example\nonwer: me\n", ["unknown key 'onwer'", "'owner'"]),
-    (CLAIMS, "  delimiter: \";\"\n", "  delimeter: \";\"\n", ["unknown key 'delimeter'", "'delimiter'"]),
+    (
+        CLAIMS,
+        "owner: data@insurer.example\n",
+        "owner: data@insurer.example\nonwer: me\n",
+        ["unknown key 'onwer'", "'owner'"],
+    ),
+    (CLAIMS, '  delimiter: ";"\n', '  delimeter: ";"\n', ["unknown key 'delimeter'", "'delimiter'"]),
     (CLAIMS, "source: claims\n", "source: claim\n", ["must be called like its file", "'claims'"]),
     # names and types of columns
     (CLAIMS, "{type: text}\n  outcome", "{type: txt}\n  outcome", ["columns.region.type", "'txt'"]),
@@ -33,7 +38,12 @@ MISTAKES = [
     (CLAIMS, "format: dd.MM.yyyy HH:mm,", "format: dd.mm.yyyy,", ["mm are minutes"]),
     (CLAIMS, "format: dd.MM.yyyy HH:mm,", "format: '%d.%m.%Y',", ["for example dd.MM.yyyy"]),
     (CLAIMS, "format: dd.MM.yyyy HH:mm,", "format: DD.MM.YYYY,", ["write yyyy"]),
-    (CLAIMS, "  region: {type: text}\n", "  region: {type: text, format: iso}\n", ["only dates and timestamps have a format"]),
+    (
+        CLAIMS,
+        "  region: {type: text}\n",
+        "  region: {type: text, format: iso}\n",
+        ["only dates and timestamps have a format"],
+    ),
     # key and clocks
     (CLAIMS, "key: claim_no\n", "key: claim_nr\n", ["no column 'claim_nr'", "'claim_no'"]),
     (CLAIMS, "key: claim_no\n", "key: Claim No\n", ["is called 'claim_no' from silver on"]),
@@ -42,7 +52,12 @@ MISTAKES = [
     (CLAIMS, "known_at: reported\nknown", "known_at: reportd\nknown", ["known_at", "'reported'"]),
     (CLAIMS, "columns: [outcome, closed]", "columns: [outcom, closed]", ["known_later", "'outcome'"]),
     (CLAIMS, "    known_at: closed\n", "    known_at: close\n", ["known_later.known_at", "'closed'"]),
-    (CLAIMS, "    known_at: closed\n", "    known_at: {happened_at plus: a while}\n", ["not a length of time", "'a while'"]),
+    (
+        CLAIMS,
+        "    known_at: closed\n",
+        "    known_at: {happened_at plus: a while}\n",
+        ["not a length of time", "'a while'"],
+    ),
     (CLAIMS, 'by: "06:00 Europe/Berlin"', 'by: "6 am"', ["06:00 Europe/Berlin"]),
     # expectations
     (CLAIMS, "{column: claimed, min_value: 0}", "{column: claimd, min_value: 0}", ["'claimd'", "'claimed'"]),
@@ -59,20 +74,35 @@ MISTAKES = [
     (USE, "outcome = 'fraud'", "outcom = 'fraud'", ["label.positive", "'outcome'"]),
     (USE, "outcome = 'fraud'", "region = 'fraud'", ["'region'", "known_later"]),
     (USE, "outcome = 'fraud'", "outcome = = 'fraud'", ["not an SQL expression"]),
-    (USE, "[policy_history, this.claimed]", "[policy_hist, this.claimed]", ["no feature group 'policy_hist'", "'policy_history'"]),
+    (
+        USE,
+        "[policy_history, this.claimed]",
+        "[policy_hist, this.claimed]",
+        ["no feature group 'policy_hist'", "'policy_history'"],
+    ),
     (USE, "[policy_history, this.claimed]", "[policy_history.claims_7d]", ["no feature 'claims_7d'", "'claims_30d'"]),
     (USE, "[policy_history, this.claimed]", "[policy_history, claimed]", ["write this.claimed"]),
     (USE, "[policy_history, this.claimed]", "[policy_history, this.outcome]", ["known later"]),
     (USE, "never: [outcome, closed]", "never: [outcome, closd]", ["never", "'closed'"]),
     (USE, "claims_30d >= 3 or", "claims_3d >= 3 or", ["baseline_rule", "'claims_30d'"]),
     (USE, "or this.claimed >", "or claimed >", ["write this.claimed"]),
-    (USE, "only_increases_with: [claims_30d]", "only_increases_with: [claims_31d]", ["only_increases_with", "'claims_30d'"]),
+    (
+        USE,
+        "only_increases_with: [claims_30d]",
+        "only_increases_with: [claims_31d]",
+        ["only_increases_with", "'claims_30d'"],
+    ),
     (USE, "one_alert_per: policy_no", "one_alert_per: policy", ["one_alert_per", "'policy_no'"]),
     (USE, "value: this.claimed", "value: this.region", ["'region' is text"]),
     (USE, "zone: Europe/Berlin\n", "zone: Berlin\n", ["no time zone 'Berlin'"]),
     (USE, "matures_after: 90d", "matures_after: soon", ["'soon'", "36 months"]),
     # marts
-    (DAYS, "  FROM silver.claims_current AS c\n", "  FROM silver.claim_current AS c\n", ["'silver.claim_current'", "'silver.claims_current'"]),
+    (
+        DAYS,
+        "  FROM silver.claims_current AS c\n",
+        "  FROM silver.claim_current AS c\n",
+        ["'silver.claim_current'", "'silver.claims_current'"],
+    ),
     (DAYS, "  FROM silver.claims_current AS c\n", "  FROM claims AS c\n", ["write silver.claims"]),
     (DAYS, "  region,\n", "  regon,\n", ["no column 'regon'", "'region'"]),
     (DAYS, "SUM(known.claimed)", "SUM(known.claimd)", ["no column 'claimd'", "'claimed'"]),
@@ -80,7 +110,12 @@ MISTAKES = [
     (DAYS, "  claims: how many\n", "  claim: how many\n", ["makes no column 'claim'", "'claims'"]),
     (DAYS, "GROUP BY ALL\n", "GROUP BY (ALL\n", ["not valid SQL"]),
     (BEST, "FROM gold.claims_by_day\n", "FROM gold.claim_by_day\n", ["'gold.claims_by_day'"]),
-    (BEST, "columns: {day: day of the claim, claims: how many}", "columns: {day: day of the claim}", ["does not describe claims"]),
+    (
+        BEST,
+        "columns: {day: day of the claim, claims: how many}",
+        "columns: {day: day of the claim}",
+        ["does not describe claims"],
+    ),
 ]
 
 
@@ -137,7 +172,10 @@ def test_marts_that_read_each_other_are_a_problem(tmp_path: Path) -> None:
     conf = write_small_conf(tmp_path)
     changed = FILES[DAYS].replace("FROM known\n", "FROM known JOIN gold.best_days USING (claims)\n")
     (conf / DAYS).write_text(changed, "utf-8")
-    assert any("in a circle" in problem and "best_days → claims_by_day" in problem.replace("claims_by_day → best_days → ", "") for problem in found(conf))
+    assert any(
+        "in a circle" in problem and "best_days → claims_by_day" in problem.replace("claims_by_day → best_days → ", "")
+        for problem in found(conf)
+    )
 
 
 def test_a_broken_target_is_reported_beside_everything_else(tmp_path: Path) -> None:
@@ -145,7 +183,9 @@ def test_a_broken_target_is_reported_beside_everything_else(tmp_path: Path) -> N
     (conf / "targets/local.yml").write_text("target: local\nlaek: here\n", "utf-8")
     (conf / CLAIMS).write_text(FILES[CLAIMS].replace("key: claim_no\n", "key: claim_nr\n"), "utf-8")
     problems = found(conf)
-    assert any(problem.startswith("targets/local.yml:2: unknown key 'laek'; did you mean 'lake'?") for problem in problems)
+    assert any(
+        problem.startswith("targets/local.yml:2: unknown key 'laek'; did you mean 'lake'?") for problem in problems
+    )
     assert any("'claim_nr'" in problem for problem in problems)
 
 

@@ -14,7 +14,12 @@ from finlake.config.schema_export import schemas, write_schemas
 
 ROOT = Path(__file__).parents[2]
 KINDS = {"sources": "source", "features": "features", "use_cases": "use_case", "targets": "target"}
-WRITTEN = [path for folder in ("conf", "examples") for path in sorted((ROOT / folder).rglob("*.yml")) if path.parent.name in KINDS]
+WRITTEN = [
+    path
+    for folder in ("conf", "examples")
+    for path in sorted((ROOT / folder).rglob("*.yml"))
+    if path.parent.name in KINDS
+]
 
 
 def problems(path: Path) -> list[str]:
@@ -27,7 +32,9 @@ def test_the_exported_files_are_current(tmp_path: Path) -> None:
     write_schemas(tmp_path)
     for made in tmp_path.glob("*.json"):
         kept = ROOT / "conf" / "schema" / made.name
-        assert kept.read_text("utf-8") == made.read_text("utf-8"), "run: python -m finlake.config.schema_export conf/schema"
+        assert kept.read_text("utf-8") == made.read_text("utf-8"), (
+            "run: python -m finlake.config.schema_export conf/schema"
+        )
 
 
 @pytest.mark.parametrize("path", WRITTEN, ids=lambda path: str(path.relative_to(ROOT)))
