@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from finlake.features.build import build_features, sources_read
 from finlake.features.decisions import decisions
+from finlake.lakehouse import table_digest
 
 H, D = timedelta(hours=1), timedelta(days=1)
 GROUPS = {

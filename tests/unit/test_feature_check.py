@@ -80,7 +80,10 @@ def conf(tmp_path: Path, features: str, group: str = "entity: card\nsource: paym
 @pytest.mark.parametrize(
     ("feature", "said"),
     [
-        ("n: {count: rows, windows: [1d], where: amout > 3}", "card.yml:6: n: where: 'amout' (character 1 of 'amout > 3'): no column of payments"),
+        (
+            "n: {count: rows, windows: [1d], where: amout > 3}",
+            "card.yml:6: n: where: 'amout' (character 1 of 'amout > 3'): no column of payments",
+        ),
         ("n: {sum: currency, windows: [1d]}", "'currency' is text, not a number"),
         ("n: {sum: nothing, windows: [1d]}", "source payments has no column 'nothing'"),
         ("n: {sum: foreign_amount, windows: [1d]}", "in the currency of each row"),
@@ -96,7 +99,7 @@ def conf(tmp_path: Path, features: str, group: str = "entity: card\nsource: paym
         ("a_{window}: {count: rows, windows: [1d]}\n  a_1d: {row: this.amount > 1}", "are both called 'a_1d'"),
         ("n: {row: this.outcome = 'bad'}", "payments says under known_later"),
     ],
-)  # fmt: skip
+)
 def test_a_mistake_is_reported_once_with_its_line(tmp_path, feature, said):
     problems = check_features(conf(tmp_path, f"  {feature}\n"))
     assert len(problems) == 1, problems

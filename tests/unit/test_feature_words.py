@@ -15,36 +15,65 @@ def config(**features):
     text = {"type": "text"}
     source = Source.model_validate(
         {
-            "source": "payments", "about": "a", "owner": "o", "read": {"from": "x", "format": "csv"}, "key": "id", "happened_at": "at", "known_at": "at",
-            "columns": {"id": text, "card": text, "at": {"type": "timestamp"}, "amount": {"type": "money", "currency": "EUR", "unit": "EUR"}},
+            "source": "payments",
+            "about": "a",
+            "owner": "o",
+            "read": {"from": "x", "format": "csv"},
+            "key": "id",
+            "happened_at": "at",
+            "known_at": "at",
+            "columns": {
+                "id": text,
+                "card": text,
+                "at": {"type": "timestamp"},
+                "amount": {"type": "money", "currency": "EUR", "unit": "EUR"},
+            },
         }
-    )  # fmt: skip
+    )
     group = FeatureGroup.model_validate(
         {"group": "card", "about": "", "entity": "card", "source": "payments", "features": features}
     )
     use_case = UseCase.model_validate(
         {
-            "use_case": "fraud", "purpose": "p", "owner": "o", "approver": "a", "materiality": "low", "score": {"each": "payments"},
+            "use_case": "fraud",
+            "purpose": "p",
+            "owner": "o",
+            "approver": "a",
+            "materiality": "low",
+            "score": {"each": "payments"},
             "label": {"name": "fraud", "positive": "id = 'x'", "from": {"source": "payments"}, "matures_after": "14d"},
-            "features": ["card", "this.amount"], "split": {"train": "9d", "choose": "2d", "test": "2d"}, "baseline_rule": "this.amount > 1",
+            "features": ["card", "this.amount"],
+            "split": {"train": "9d", "choose": "2d", "test": "2d"},
+            "baseline_rule": "this.amount > 1",
             "policy": {"alerts_per_day": 3, "one_alert_per": "card"},
         }
-    )  # fmt: skip
+    )
     return Config(Path(), Target(target="local"), {"payments": source}, {}, {"card": group}, {"fraud": use_case})
 
 
 def test_a_reason_reads_like_a_sentence():
     conf = config(
         **{
-            "n_{window}": {"count": "rows", "windows": ["1h"], "unit": "payments",
-                           "say": "{value} payments in the last {window}; usual for it: {usual}"},
+            "n_{window}": {
+                "count": "rows",
+                "windows": ["1h"],
+                "unit": "payments",
+                "say": "{value} payments in the last {window}; usual for it: {usual}",
+            },
             "mean_30d": {"mean": "amount", "windows": ["30d"], "unit": "EUR"},
-            "times": {"ratio": ["this.amount", "mean_30d"], "say": "amount is {value} times the average ({mean_30d} EUR)"},
-            "share_{window}": {"share": "amount > 3", "windows": ["30d", "7d"], "say": "{value} in {window}, known by {known_until}"},
+            "times": {
+                "ratio": ["this.amount", "mean_30d"],
+                "say": "amount is {value} times the average ({mean_30d} EUR)",
+            },
+            "share_{window}": {
+                "share": "amount > 3",
+                "windows": ["30d", "7d"],
+                "say": "{value} in {window}, known by {known_until}",
+            },
             "since": {"time_since": "last row", "unit": "minutes"},
             "round": {"row": "this.amount = floor(this.amount)", "say": "a round amount: {value}"},
         }
-    )  # fmt: skip
+    )
     words = wordings(conf.use_cases["fraud"], conf)
     row = {"times": 6.0912, "mean_30d": 67.6241, "share_30d": 0.129, "since": 3.0, "round": 1.0, "this_amount": 412.5}
 
@@ -97,8 +126,10 @@ def test_the_digest_follows_meaning_and_not_words():
 
 def test_features_come_after_what_they_are_made_from():
     conf = config(
-        b={"row": "a + 1"}, a={"ratio": ["this.amount", "z"]}, z={"count": "rows", "windows": ["1d"]},
-    )  # fmt: skip
+        b={"row": "a + 1"},
+        a={"ratio": ["this.amount", "z"]},
+        z={"count": "rows", "windows": ["1d"]},
+    )
     selection = select(conf.use_cases["fraud"], conf)
     assert list(selection.definitions) == ["z", "a", "b"]
     assert selection.outputs == ("b", "a", "z", "this_amount")

@@ -17,12 +17,20 @@ AS_OF = datetime(2025, 10, 15, tzinfo=UTC)
 def use_case(split: dict[str, Any], matures: str = "14d", zone: str = "Europe/Berlin") -> UseCase:
     return UseCase.model_validate(
         {
-            "use_case": "fraud", "purpose": "p", "owner": "o", "approver": "a", "materiality": "low", "zone": zone, "score": {"each": "payments"},
+            "use_case": "fraud",
+            "purpose": "p",
+            "owner": "o",
+            "approver": "a",
+            "materiality": "low",
+            "zone": zone,
+            "score": {"each": "payments"},
             "label": {"name": "fraud", "positive": "x = 1", "from": {"source": "reports"}, "matures_after": matures},
-            "features": ["this.amount"], "split": split, "baseline_rule": "this.amount > 1",
+            "features": ["this.amount"],
+            "split": split,
+            "baseline_rule": "this.amount > 1",
             "policy": {"alerts_per_day": 3, "one_alert_per": "card"},
         }
-    )  # fmt: skip
+    )
 
 
 LENGTHS = {"train": "90d", "choose": "14d", "test": "21d", "gap_before_each": "14d"}
@@ -58,9 +66,10 @@ def test_months_are_months():
 
 def test_periods_are_taken_as_they_are():
     split = {
-        "train": {"until": "2020-12-31"}, "choose": {"from": "2022-03-01", "until": "2022-08-31"},
+        "train": {"until": "2020-12-31"},
+        "choose": {"from": "2022-03-01", "until": "2022-08-31"},
         "test": {"from": "2023-11-01", "until": "2024-07-31"},
-    }  # fmt: skip
+    }
     bounds = split_bounds(use_case(split, zone="UTC"), AS_OF)
     assert bounds.train.since is None
     assert bounds.train.until == datetime(2021, 1, 1, tzinfo=UTC)
