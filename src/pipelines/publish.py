@@ -64,8 +64,13 @@ def _figures_of_data(step: Step) -> None:
         step.figure(f"adds_up.{row['source']}", int(row["adds_up"]), tables=["ops.batches"])
     if lake.exists("ops.quality"):
         broken = lake.sql(
-            "SELECT source, severity, rule, max(reason) AS reason, sum(failed) AS rows FROM bi.quality WHERE failed > 0 GROUP BY ALL "
-            "QUALIFY row_number() OVER (PARTITION BY source, severity ORDER BY sum(failed) DESC, rule) <= 3"
+            _first(
+                "(SELECT source, severity, rule, max(reason) AS reason, sum(failed) AS rows FROM bi.quality "
+                "WHERE failed > 0 GROUP BY ALL)",
+                "source, severity",
+                "rows DESC, rule",
+                most=3,
+            )
         )
         for row in broken.collect():
             name = f"broken.{row['source']}.{row['severity']}.{row['rule']}"
@@ -76,7 +81,7 @@ def _figures_of_queue(step: Step) -> None:
     """The first call of the newest queue day of each use case."""
     if "bi.alert_queue" not in step.lake.views():
         return
-    first = "SELECT * FROM bi.alert_queue QUALIFY row_number() OVER (PARTITION BY use_case ORDER BY queue_day DESC, place) = 1"
+    first = _first("bi.alert_queue", "use_case", "queue_day DESC, place")
     for row in step.lake.sql(first).collect():
         about = {"use_case": row["use_case"], "tables": [f"scores.{row['use_case']}"]}
         text = f"{row['queue_day']:%d %b %Y}|{row['entity']}|{row['decision_key']}|{row['event_ts']:%a %d %b %H:%M} UTC"
@@ -90,6 +95,12 @@ def _figures_of_queue(step: Step) -> None:
                     text=row[f"reason_{number}"],
                     **about,
                 )
+
+
+def _first(table: str, by: str, order: str, most: int = 1) -> str:
+    """A query for the first rows of each group; QUALIFY is Databricks' alone."""
+    numbered = f"SELECT *, row_number() OVER (PARTITION BY {by} ORDER BY {order}) AS _first FROM {table}"
+    return f"SELECT * EXCEPT (_first) FROM ({numbered}) WHERE _first <= {most}"
 
 
 def policy(use_case: UseCase) -> str:
@@ -122,10 +133,7 @@ def _score_views(scored: list[UseCase]) -> list[tuple[str, str, str]]:
         (
             "bi.latest_score",
             "The newest decision for each entity",
-            (
-                "SELECT * FROM bi.decisions QUALIFY row_number() OVER "
-                "(PARTITION BY use_case, entity ORDER BY decision_ts DESC, decision_key) = 1"
-            ),
+            _first("bi.decisions", "use_case, entity", "decision_ts DESC, decision_key"),
         ),
     ]
     alerting = [use_case for use_case in scored if use_case.policy.alerts_per_day]
@@ -151,7 +159,6 @@ def _score_views(scored: list[UseCase]) -> list[tuple[str, str, str]]:
 
 
 def _ops_views(exists: Callable[[str], bool]) -> list[tuple[str, str, str]]:
-    latest = "QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {time} DESC) = 1"
     wanted = [
         (
             "bi.freshness",
@@ -183,7 +190,7 @@ def _ops_views(exists: Callable[[str], bool]) -> list[tuple[str, str, str]]:
         ),
     ]
     views = [
-        (view, about, f"SELECT * FROM {table} " + latest.format(key=key, time=time))
+        (view, about, _first(table, key, f"{time} DESC"))
         for view, table, about, key, time in wanted
         if exists(table)
     ]

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from finlake.errors import JobError
@@ -77,14 +77,14 @@ def _spark_state(spark: SparkSession) -> tuple[dict[str, str], set[str], str]:
 
 
 def _restore_spark(spark: SparkSession, before: tuple[dict[str, str], set[str], str]) -> None:
+    from pyspark.errors import PySparkException
+
     settings, views, database = before
     now, views_now, database_now = _spark_state(spark)
-    for key in set(now) - set(settings):
-        if spark.conf.isModifiable(key):
-            spark.conf.unset(key)
-    for key, value in settings.items():
-        if now.get(key) != value and spark.conf.isModifiable(key):
-            spark.conf.set(key, value)
+    for key in set(now) | set(settings):
+        if now.get(key) != settings.get(key):
+            with suppress(PySparkException):  # a static setting, which no task can have changed
+                spark.conf.set(key, settings[key]) if key in settings else spark.conf.unset(key)
     for view in views_now - views:
         spark.catalog.dropTempView(view)
     if database_now != database:
