@@ -17,7 +17,8 @@ from finlake.contracts.headers import Match
 from finlake.contracts.masking import mask_text
 
 CORRUPT, EXTRA = "_corrupt", "_extra"
-PATH, PLACE, ROW = "_path", "_place", "_row"
+PATH, ROW = "_path", "_row"
+PLACE = ("_block", "_id")  # in this order rows stand in their file
 LONGEST_TEXT = 10_000
 
 
@@ -67,13 +68,14 @@ def raw_frame(
     damaged = F.concat_ws("", *given.values()).contains("\ufffd")
     parsed = corrupt.isNull()
     kept = _kept(extra) if isinstance(extra, Mapping) else extra
-    place = F.struct("_metadata.file_block_start", F.monotonically_increasing_id().alias("id")).alias(PLACE)
+    block, number = PLACE
+    place = [F.col("_metadata.file_block_start").alias(block), F.monotonically_increasing_id().alias(number)]
     return rows.select(
         *(F.when(parsed, value).alias(name) for name, value in given.items()),
         F.when(parsed & (F.size(kept) > 0), kept).alias(EXTRA),
         F.when(parsed & damaged, F.lit(f"not valid {source.read.encoding}")).otherwise(corrupt).alias(CORRUPT),
         metadata_path().alias(PATH),
-        place if row is None else row.alias(ROW),
+        *(place if row is None else [row.alias(ROW)]),
     )
 
 

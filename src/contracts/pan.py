@@ -18,6 +18,7 @@ from finlake.errors import ConfigError
 PREFIX, INVALID = "tok_", "tok_invalid_"
 _GAPS = "[ \t\u00a0\u2010-\u2015'.-]"
 _DECIMALS = r"\.0+$"  # of a number that went through a floating-point column
+_DIGITS = "^[0-9]+$"
 _WIDE, _PLAIN = "０１２３４５６７８９", "0123456789"
 _HEX, _LETTERS = "0123456789abcdef", "abcdefghijklmnop"
 _BLOCK, _LENGTH = 64, 32
@@ -29,15 +30,25 @@ def tokenise(column: Column, key: bytes, null_words: tuple[str, ...] = ()) -> Co
     A value that is not digits (after spaces, dashes and dots are taken out) becomes `tok_invalid_…` of the whole
     text: different texts stay different, and nothing of the text shows.
     """
+    return sealed(plain(column), key, null_words)
+
+
+def plain(column: Column) -> Column:
+    """The digits of a number in any spelling; other texts only without spaces around them."""
+    text = F.trim(column)
+    digits = F.regexp_replace(F.regexp_replace(F.translate(text, _WIDE, _PLAIN), _DECIMALS, ""), _GAPS, "")
+    spelled = F.when(digits.rlike(_DIGITS), digits).otherwise(text)
+    return F.when(text.rlike(_DIGITS), text).otherwise(spelled)
+
+
+def sealed(message: Column, key: bytes, null_words: tuple[str, ...] = ()) -> Column:
+    """The token of what `plain` gives. For many rows put `plain` into a column first: its value is used four times."""
     inner, outer = _pads(key)
-    digits = F.regexp_replace(F.regexp_replace(F.translate(F.trim(column), _WIDE, _PLAIN), _DECIMALS, ""), _GAPS, "")
-    valid = digits.rlike("^[0-9]+$")
-    message = F.encode(F.when(valid, digits).otherwise(F.trim(column)), "utf-8")
-    first = F.unhex(F.sha2(F.concat(F.lit(inner), message), 256))
+    first = F.unhex(F.sha2(F.concat(F.lit(inner), F.encode(message, "utf-8")), 256))
     hashed = F.left(F.sha2(F.concat(F.lit(outer), first), 256), F.lit(_LENGTH))
-    token = F.concat(F.when(valid, F.lit(PREFIX)).otherwise(F.lit(INVALID)), F.translate(hashed, _HEX, _LETTERS))
-    untouched = column.isNull() | F.trim(column).isin(*_not_numbers(null_words))
-    return F.when(untouched, column).otherwise(token)
+    prefix = F.when(message.rlike(_DIGITS), F.lit(PREFIX)).otherwise(F.lit(INVALID))
+    untouched = message.isNull() | message.isin(*_not_numbers(null_words))
+    return F.when(untouched, message).otherwise(F.concat(prefix, F.translate(hashed, _HEX, _LETTERS)))
 
 
 def token(text: str, key: bytes, null_words: tuple[str, ...] = ()) -> str:

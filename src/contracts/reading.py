@@ -15,7 +15,7 @@ from finlake.contracts import read_csv, read_jsonl, read_parquet, read_xml
 from finlake.contracts.files import Found
 from finlake.contracts.inspection import CORRUPT, EXTRA, LONGEST_TEXT, PATH, PLACE, ROW, Inspection, spark_path
 from finlake.contracts.masking import mask_pans
-from finlake.contracts.pan import tokenise
+from finlake.contracts.pan import plain, sealed
 
 _READERS = {
     "csv": read_csv.read_group,
@@ -65,11 +65,9 @@ def read_batch(
 def _private(rows: DataFrame, source: Source, key: bytes | None) -> DataFrame:
     """Tokens for card numbers; unknown columns and raw text are masked."""
     words = tuple(source.read.null_words)
-    changed = {
-        name: tokenise(F.col(f"`{name}`"), key or b"", words)
-        for name, column in source.columns.items()
-        if column.pii == "pan"
-    }
+    pans = [name for name, column in source.columns.items() if column.pii == "pan"]
+    rows = rows.withColumns({name: plain(F.col(f"`{name}`")) for name in pans})
+    changed = {name: sealed(F.col(f"`{name}`"), key or b"", words) for name in pans}
     changed[CORRUPT] = F.left(mask_pans(F.col(CORRUPT)), F.lit(LONGEST_TEXT))
     changed[EXTRA] = F.map_from_entries(F.transform(F.map_entries(EXTRA), _masked_entry))
     return rows.withColumns(changed)
@@ -87,14 +85,14 @@ def _with_origin(
 ) -> DataFrame:
     """Source, batch, file, row number within the file, and arrival."""
     origin = spark.createDataFrame(
-        [(spark_path(file.found.path), file.found.file, file.digest, file.arrived_at) for file in files],
-        f"{PATH} string, _file string, _file_digest string, _arrived_at timestamp",
+        [(n, spark_path(f.found.path), f.found.file, f.digest, f.arrived_at) for n, f in enumerate(files)],
+        f"_n int, {PATH} string, _file string, _file_digest string, _arrived_at timestamp",
     )
-    if ROW not in rows.columns:
-        number = F.row_number().over(Window.partitionBy(PATH).orderBy(PLACE)).cast("bigint")
-        rows = rows.withColumn(ROW, number)
     lost = F.raise_error(F.concat(F.lit("a row came from a file that was not listed: "), F.col(PATH)))
-    return rows.join(F.broadcast(origin), PATH, "left").select(
+    rows = rows.join(F.broadcast(origin), PATH, "left")
+    if ROW not in rows.columns:
+        rows = rows.withColumn(ROW, F.row_number().over(Window.partitionBy("_n").orderBy(*PLACE)).cast("bigint"))
+    return rows.select(
         F.lit(source.source).alias("_source"),
         F.lit(batch).alias("_batch"),
         F.coalesce("_file", lost).alias("_file"),

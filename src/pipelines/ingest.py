@@ -6,10 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial, reduce
+from functools import partial
 
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from finlake.config import Source
@@ -215,6 +214,9 @@ def _entry(
 def _load(step: Step, one: Work, key: bytes | None) -> None:
     """Writes each planned batch to bronze as one commit, the oldest first."""
     name = one.source.source
+    if one.batches:
+        count = sum(len(files) for files in one.batches.values())
+        step.say(f"{name}: reading {count} file{'s' if count > 1 else ''}")
     for batch, files in sorted(
         one.batches.items(), key=lambda item: (min(file.arrived_at for file in item[1]), item[0])
     ):
@@ -236,10 +238,8 @@ def _written(step: Step, name: str, batch: str) -> bool:
 
 
 def _mark_loaded(step: Step, work: dict[str, Work], ledger: Ledger) -> dict[str, int]:
-    """Counts the rows of all batches just written in one query, and closes their entries."""
-    counts = [_counts(step, name, one.loaded) for name, one in work.items() if one.loaded]
-    found = reduce(DataFrame.unionAll, counts).collect() if counts else []
-    rows = {(row["source"], row["digest"]): (row["rows"], row["corrupt"]) for row in found}
+    """Counts the rows of all batches just written, and closes their entries."""
+    rows = _counted(step, work)
     total: dict[str, int] = {}
     for name, one in work.items():
         entries = [entry for entry in ledger.of(name, "planned") if entry.batch in one.loaded]
@@ -261,11 +261,16 @@ def _mark_loaded(step: Step, work: dict[str, Work], ledger: Ledger) -> dict[str,
     return total
 
 
-def _counts(step: Step, name: str, batches: list[str]) -> DataFrame:
-    table = step.lake.read(f"bronze.{name}").where(F.col("_batch").isin(batches))
-    return table.groupBy(F.lit(name).alias("source"), F.col("_file_digest").alias("digest")).agg(
-        F.count("*").alias("rows"), F.count(CORRUPT).alias("corrupt")
-    )
+def _counted(step: Step, work: dict[str, Work]) -> dict[tuple[str, str], tuple[int, int]]:
+    """Source and digest of a file -> its rows, and how many of them did not parse; one query for all batches."""
+    selects = [
+        f"SELECT '{name}' AS source, _file_digest AS digest, count(*) AS rows, count({CORRUPT}) AS corrupt "
+        f"FROM bronze.{name} WHERE _batch IN ({', '.join(repr(batch) for batch in one.loaded)}) GROUP BY _file_digest"
+        for name, one in work.items()
+        if one.loaded
+    ]
+    found = step.lake.sql(" UNION ALL ".join(selects)).collect() if selects else []
+    return {(row["source"], row["digest"]): (row["rows"], row["corrupt"]) for row in found}
 
 
 # freshness

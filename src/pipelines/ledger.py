@@ -66,7 +66,10 @@ class Ledger:
         frame = self._lake.spark.createDataFrame([astuple(entry) for entry in self._changed.values()], FILES)
         update = [field.name for field in fields(Entry) if field.name not in ("source", "file_digest", "arrived_at")]
         about = "every file that arrived: planned, loaded, refused (with the reason), empty or vanished"
-        self._lake.merge("ops.files", frame, on=["source", "file_digest"], update=update, about=about)
+        if self._lake.exists("ops.files"):
+            self._lake.merge("ops.files", frame, on=["source", "file_digest"], update=update, about=about)
+        else:
+            self._lake.append("ops.files", frame, about=about)
         self._changed = {}
 
 

@@ -72,4 +72,4 @@ def _same_as_before(step: Step, key: bytes, reference: str) -> None:
                 "Set the earlier key again"
             )
     row = step.lake.spark.createDataFrame([("pan", seen, step.now)], _KEYS)
-    step.lake.merge("ops.keys", row, on=["key", "fingerprint"], about="which keys this lake's tokens were made with")
+    step.lake.append("ops.keys", row, about="which keys this lake's tokens were made with")

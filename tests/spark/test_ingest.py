@@ -134,42 +134,36 @@ def test_good_and_bad_files_of_one_delivery(lake: Lake) -> None:
 
 def test_a_run_that_was_stopped_is_finished_by_the_next_one(lake: Lake) -> None:
     """The states a stopped run leaves: planned only, planned and written, planned and the file gone."""
-    a = put(lake, "pay/a.csv", "id;at;card;note\n1;2030-01-01;1;x\n")
-    put(lake, "pay/b.csv", "id;at;card;note\n2;2030-01-01;1;x\n")
+    for folder in ("pay", "planned", "gone"):
+        put(lake, f"{folder}/a.csv", f"id;at;card;note\n1;2030-01-01;1;{folder}\n")
+        put(lake, f"{folder}/b.csv", "id;at;card;note\n2;2030-01-01;1;x\n")
+    names = [part.split()[0] for part in FILES.split(", ")]
+
+    def stopped(name: str, like: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+        planned = [row | {"source": name, "file": row["file"].replace("pay", name)} for row in like]
+        return [tuple((row | {"status": "planned", "rows": None})[column] for column in names) for row in planned]
+
     assert run(lake, source())[0] == {"pay": 2}
-    whole, done = lake.digest("bronze.pay"), lake.read("ops.files").collect()
-    columns = [part.split()[0] for part in FILES.split(", ")]
+    whole = lake.digest("bronze.pay")
+    done = [row.asDict() for row in lake.read("ops.files").orderBy("file").collect()]
+    (lake.landing / "planned/a.csv").write_bytes((lake.landing / "pay/a.csv").read_bytes())
+    gone = (lake.landing / "gone/a.csv").read_bytes()
+    (lake.landing / "gone/a.csv").unlink()
+    left = [*stopped("pay", done), *stopped("planned", done), *stopped("gone", done)]
+    lake.overwrite("ops.files", lake.spark.createDataFrame(left, FILES))
 
-    def stopped(*changes: dict[str, Any]) -> None:
-        planned = [
-            row.asDict() | {"status": "planned", "rows": None} | change
-            for row, change in zip(done, changes, strict=True)
-        ]
-        frame = lake.spark.createDataFrame([tuple(row[c] for c in columns) for row in planned], FILES)
-        lake.overwrite("ops.files", frame)
-
-    stopped({}, {})
-    assert run(lake, source())[0] == {"pay": 2}, "written, but not yet marked"
+    values, said = run(lake, source(), source("planned"), source("gone"))
+    assert values == {"pay": 2, "planned": 2, "gone": 1}
     assert lake.digest("bronze.pay") == whole
-    assert {row["status"] for row in book(lake).values()} == {"loaded"}
-
-    lake.delete("bronze.pay", "true")
-    stopped({}, {})
-    assert run(lake, source())[0] == {"pay": 2}, "planned, and not written"
-    assert lake.digest("bronze.pay") == whole
-
-    lake.delete("bronze.pay", "true")
-    stopped({}, {})
-    a.unlink()
-    values, said = run(lake, source())
-    assert values == {"pay": 1}
-    assert (
-        "pay/a.csv was planned by an earlier run and left the landing folder before it was loaded; put it back" in said
-    )
-    assert book(lake)["a.csv"]["status"] == "vanished"
-    put(lake, "pay/a.csv", "id;at;card;note\n1;2030-01-01;1;x\n")
-    assert run(lake, source())[0] == {"pay": 1}
-    assert {row["id"] for row in rows(lake)} == {"1", "2"}
+    assert {row["_batch"] for row in rows(lake, "planned")} == {row["_batch"] for row in rows(lake)}
+    reason = "was planned by an earlier run and left the landing folder before it was loaded"
+    assert f"warning: gone: gone/a.csv {reason}; put it back to load it" in said
+    found = {row["file"]: row["status"] for row in lake.read("ops.files").collect()}
+    assert found.pop("gone/a.csv") == "vanished"
+    assert set(found.values()) == {"loaded"}
+    (lake.landing / "gone/a.csv").write_bytes(gone.replace(b"gone", b"pay"))
+    assert run(lake, source(), source("planned"), source("gone"))[0] == {"pay": 0, "planned": 0, "gone": 1}
+    assert sorted(row["id"] for row in rows(lake, "gone")) == ["1", "2"]
 
 
 def test_missing_late_and_small_data_is_red_and_other_sources_still_load(lake: Lake) -> None:
