@@ -214,10 +214,12 @@ class Lake:
         for read in tables_in(sql):
             self._see(read)
         self._define(name, sql, about)
-        if self.views().get(name) == (sql, about):
-            return
+        known = self.views()
         row = self.spark.createDataFrame([(name, sql, about)], "name string, sql string, about string")
-        self.merge("ops.views", row, on=["name"], update=["sql", "about"])
+        if name not in known:
+            self.append("ops.views", row)
+        elif known[name] != (sql, about):
+            self.merge("ops.views", row, on=["name"], update=["sql", "about"])
 
     @contextmanager
     def lock(self, step: str, wait: float = 3600) -> Iterator[None]:
