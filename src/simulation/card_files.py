@@ -31,9 +31,10 @@ _REGISTER = (
     Slot("2025-09", date(2025, 7, 1), date(2025, 9, 30), morning_after(date(2025, 9, 30))),
 )
 _CSV = {"header": "true"}
+_JSON = {"ignoreNullFields": "false"}  # a column is there even if a whole file has no value of it
 DELIVERIES = {
     "customers": Delivery("customers", "customers", "csv", _REGISTER, _CSV, order=("updated_at", "customer_id")),
-    "cards": Delivery("cards", "cards", "json", _REGISTER, order=("updated_at", "customer_id", "card_number")),
+    "cards": Delivery("cards", "cards", "json", _REGISTER, _JSON, order=("updated_at", "customer_id", "card_number")),
     "terminals": Delivery(
         "terminals",
         "terminals",
@@ -52,7 +53,12 @@ DELIVERIES = {
         order=("sent_at", "payment_id", "amount"),
     ),
     "fraud_reports": Delivery(
-        "fraud_reports", "reports", "json", slots(START, [30] * 6 + [27, *_DAYS]), order=("updated_at", "report_id")
+        "fraud_reports",
+        "reports",
+        "json",
+        slots(START, [30] * 6 + [27, *_DAYS]),
+        _JSON,
+        order=("updated_at", "report_id"),
     ),
 }
 

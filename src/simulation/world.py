@@ -227,7 +227,7 @@ def terminals(spark: SparkSession, world: World) -> DataFrame:
         lookup(F.col("city"), [c[1] for c in CITIES]).alias("country"),
         lookup(F.col("city"), [c[0] for c in CITIES]).alias("city_name"),
         (d.uniform("skim/strength", t) * 0.4 + 0.3).alias("skim_strength"),
-        F.when(d.chance("terminal/new", 0.06, t), d.below("terminal/opened", DAYS_TO_CLOCK, t)).alias("told_day"),
+        F.when(d.chance("terminal/new", 0.06, t), d.below("terminal/told", 195, t)).alias("told_day"),
     )
 
 
