@@ -188,7 +188,8 @@ def _entity(made: Proposal, usable: list[Guess]) -> Guess | None:
     able = [
         guess
         for guess in usable
-        if (guess.hints("identifier") or guess.pii == "pan")
+        if (guess.hints("identifier") or guess.hints("entity") or guess.pii == "pan")
+        and guess.type == "text"
         and guess.moments is None
         and guess.name not in made.key
         and guess.filled >= 0.99 * guess.rows

@@ -169,6 +169,9 @@ def profile(sample: Sample, nulls: list[str], decimal: str) -> list[Guess]:
     for raw, values in sample.columns.items():
         cleaned = [None if value is None or value.strip() in empty else value.strip() for value in values]
         made.append(_guess(raw, names[raw], cleaned, sample.types.get(raw), decimal))
+    cards = [guess for guess in made if guess.pii == "pan"]
+    if len(cards) == 1 and "card_token" not in names.values():
+        cards[0].name = "card_token"
     return made
 
 

@@ -1,0 +1,186 @@
+"""A drafted contract loads, resolves, and says what the file is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from draft_zoo import claims, delimited, write_zoo
+
+from finlake.cli.check import all_problems
+from finlake.cli.main import cli
+from finlake.config import Config, Source, UseCase, survey
+from finlake.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return write_zoo(tmp_path_factory.mktemp("zoo"))
+
+
+def drafted(tmp_path: Path, file: Path, *options: str) -> Config:
+    """The configuration that `finlake draft --write` makes in an empty folder."""
+    run = CliRunner().invoke(cli, ["draft", str(file), "--name", "things", "--write", "--conf", str(tmp_path / "conf"), *options])
+    if run.exception and not isinstance(run.exception, SystemExit):
+        raise run.exception
+    assert run.exit_code == 0, run.output
+    return survey(tmp_path / "conf")
+
+
+def contract(tmp_path: Path, file: Path) -> Source:
+    config = drafted(tmp_path, file)
+    assert [str(problem) for problem in all_problems(config, None)] == []
+    return config.source("things")
+
+
+ZOO = ["american.csv", "bom.csv", "columns.parquet", "compact.csv", "epoch.csv", "german.csv", "headless.csv", "latin.csv", "lines.jsonl",
+       "lines.jsonl.gz", "packed.csv.gz", "pipes.csv", "plain.csv", "repeated.csv", "rows.xml", "wide.csv"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_every_file_of_the_zoo_gives_a_contract_without_problems(tmp_path: Path, zoo: dict[str, Path], name: str) -> None:
+    made = contract(tmp_path, zoo[name])
+    assert made.key
+    assert made.happened_at in made.silver_columns
+
+
+def test_the_zoo_is_whole(zoo: dict[str, Path]) -> None:
+    assert sorted(zoo) == ZOO
+
+
+@pytest.mark.parametrize("name", ["plain.csv", "bom.csv", "packed.csv.gz", "german.csv", "american.csv", "columns.parquet", "lines.jsonl", "wide.csv"])
+def test_types_key_clocks_and_private_columns_are_found(tmp_path: Path, zoo: dict[str, Path], name: str) -> None:
+    made = contract(tmp_path, zoo[name])
+    kinds = {column: item.type for column, item in made.silver_columns.items()}
+    assert kinds["amount"] == "money"
+    assert kinds["happened"] == kinds["reported"] == "timestamp"
+    assert kinds["closed_on"] == "date"
+    assert kinds["paid"] == "boolean"
+    assert made.key == ["claim_no"]
+    assert (made.happened_at, made.known_at.column, made.latest_by) == ("happened", "reported", "reported")
+    assert made.silver_columns["card_token"].pii == "pan"
+    assert made.silver_columns["e_mail"].pii == "email"
+    assert made.columns["Claim No"].required
+
+
+def test_german_files_keep_their_marks(tmp_path: Path, zoo: dict[str, Path]) -> None:
+    made = contract(tmp_path, zoo["german.csv"])
+    assert (made.read.delimiter, made.read.decimal, made.read.encoding) == (";", ",", "latin-1")
+    assert made.columns["Happened"].format == "dd.MM.yyyy HH:mm"
+    assert made.zone == "Europe/Berlin"
+    assert made.columns["Amount"].currency == "EUR"
+
+
+def test_windows_characters_are_told_from_latin_1(tmp_path: Path) -> None:
+    file = tmp_path / "prices.csv"
+    file.write_bytes(("id;day;note\n" + "".join(f"A{i};2024-01-{1 + i % 28:02d};5 € – ok\n" for i in range(50))).encode("cp1252"))
+    assert contract(tmp_path, file).read.encoding == "cp1252"
+
+
+def test_american_days_and_half_days_are_told_apart(tmp_path: Path, zoo: dict[str, Path]) -> None:
+    made = contract(tmp_path, zoo["american.csv"])
+    assert made.columns["Happened"].format == "MM/dd/yyyy hh:mm a"
+    assert made.read.null_words == ["", "N/A"]
+
+
+def test_words_for_nothing_are_found(tmp_path: Path, zoo: dict[str, Path]) -> None:
+    assert contract(tmp_path, zoo["pipes.csv"]).read.null_words == ["", "NULL"]
+
+
+def test_a_file_without_header_gets_columns_in_order(tmp_path: Path, zoo: dict[str, Path]) -> None:
+    made = contract(tmp_path, zoo["headless.csv"])
+    assert made.read.header is False
+    assert list(made.columns)[:2] == ["column_1", "column_2"]
+
+
+def test_seconds_since_1970_and_bare_digits_are_times_where_the_name_says_so(tmp_path: Path, zoo: dict[str, Path]) -> None:
+    assert contract(tmp_path / "a", zoo["epoch.csv"]).columns["event_ts_epoch"].format == "epoch_s"
+    assert contract(tmp_path / "b", zoo["compact.csv"]).columns["value_date"].format == "yyyyMMdd"
+
+
+def test_two_columns_are_the_key_where_none_is(tmp_path: Path, zoo: dict[str, Path]) -> None:
+    assert sorted(contract(tmp_path, zoo["repeated.csv"]).key) == ["day", "shop"]
+
+
+def test_the_row_element_of_xml_is_found(tmp_path: Path, zoo: dict[str, Path]) -> None:
+    assert contract(tmp_path, zoo["rows.xml"]).read.row_tag == "claim"
+
+
+def test_corrections_are_recognised(tmp_path: Path) -> None:
+    rows = claims(500)
+    again = [{**row, "Amount": 1.0, "Reported": row["Closed On"]} for row in rows[:10]]
+    file = tmp_path / "claims.csv"
+    file.write_text(delimited([*rows, *again]), "utf-8")
+    made = drafted(tmp_path, file).source("things")
+    assert made.key == ["claim_no"]
+    assert made.latest_by == "reported"
+
+
+def test_a_table_without_times_says_so_and_check_complains(tmp_path: Path) -> None:
+    file = tmp_path / "clients.csv"
+    file.write_text("client_id,district\n" + "".join(f"{i},{i % 7}\n" for i in range(100)), "utf-8")
+    config = drafted(tmp_path, file)
+    assert any("happened_at" in str(problem) for problem in all_problems(config, None))
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "is empty"),
+        (b"a,b,c\n", "no rows"),
+        (b"[{\"a\": 1}]", "one object a line"),
+        (b"\x1f\x8b\x08\x00", "cannot be decompressed"),
+        (b"PAR1broken", "not a whole Parquet file"),
+        (b"\x00\x01\x02\x03\xff\xfe" * 50, "not text"),
+        (b"made by nobody\n\nmore words\n" + b"a,b,c\n" + b"1,2,3\n" * 50, "the table begins at line"),
+    ],
+)
+def test_a_file_that_cannot_be_drafted_is_refused_with_the_reason(tmp_path: Path, content: bytes, says: str) -> None:
+    file = tmp_path / "some.file"
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=says):
+        drafted(tmp_path, file)
+
+
+def test_nothing_is_overwritten(tmp_path: Path, zoo: dict[str, Path]) -> None:
+    contract(tmp_path, zoo["plain.csv"])
+    run = CliRunner().invoke(cli, ["draft", str(zoo["plain.csv"]), "--name", "things", "--write", "--conf", str(tmp_path / "conf")])
+    assert run.exit_code != 0
+    assert "is there already" in str(run.exception)
+
+
+def test_a_use_case_is_drafted_with_its_label_known_later(tmp_path: Path, zoo: dict[str, Path]) -> None:
+    config = drafted(tmp_path, zoo["plain.csv"], "--use-case", "Fraud")
+    assert [str(problem) for problem in all_problems(config, None)] == []
+    made: UseCase = config.use_case("things_fraud")
+    source = config.source("things")
+    assert source.known_later[0].known_at.column == "closed_on"
+    assert set(source.known_later[0].columns) == {"fraud", "closed_on"}
+    assert config.groups["things_history"].entity == "policy"
+    assert "this.amount" in made.features
+
+
+def test_a_column_that_gives_the_label_away_is_put_under_never(tmp_path: Path, zoo: dict[str, Path]) -> None:
+    made = drafted(tmp_path, zoo["plain.csv"], "--use-case", "Fraud").use_case("things_fraud")
+    assert "recovered" in made.never
+    assert "this.recovered" not in made.features
+
+
+def test_an_unknown_label_is_answered_with_the_nearest_column(tmp_path: Path, zoo: dict[str, Path]) -> None:
+    with pytest.raises(InputError, match="did you mean 'Fraud'"):
+        drafted(tmp_path, zoo["plain.csv"], "--use-case", "Fruad")
+
+
+def test_public_files_give_contracts_that_load(tmp_path: Path, zoo: dict[str, Path]) -> None:
+    """With FINLAKE_DATA the files of that folder, else only the generated ones."""
+    folder = os.environ.get("FINLAKE_DATA")
+    public = [path for path in Path(folder).rglob("*") if path.suffix in (".gz", ".parquet")] if folder else []
+    for number, file in enumerate([*zoo.values(), *sorted(public)]):
+        try:
+            config = drafted(tmp_path / str(number), file)
+        except InputError as error:
+            assert "the table begins at line" in str(error), file
+        else:
+            assert [str(problem) for problem in config.problems] == [], file
