@@ -53,6 +53,7 @@ def train_on(
     frame = lake.read(table)
     digest = lake.digest(frame)
     step.digests[table] = digest
+    import_module("pyspark.ml")  # before trials are written from a thread: two first imports at once fail
     step.say("opening MLflow (the first time it creates its database)")
     registry = Registry(step.config.target, lake.root, name)
     tables = dict(lake.reads)
