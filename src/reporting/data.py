@@ -109,7 +109,7 @@ def _sources(lake: Lake) -> list[SourcePart]:
                 _examples(lake, name),
                 [batch for batch in mine if batch.get("status") == "held"],
                 fresh.get(name),
-            )  # fmt: skip
+            )
         )
     return made
 
