@@ -55,7 +55,7 @@ bench: $(READY) ## measure, and print numbers beside their references
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 lint: $(READY) ## ruff: rules and format
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet . || { echo "  make format mends most of it"; exit 1; }
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check --output-format concise . || { echo "  make format mends most of it"; exit 1; }
 
 types: $(READY) ## mypy
 	@mkdir -p $(dir $(MYPY_LINK)) && ln -sfn ../src $(MYPY_LINK)

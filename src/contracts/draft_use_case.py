@@ -303,8 +303,12 @@ def _use_case(
         noted(f"  matures_after: {outcome.matures}d", "no positive until then means negative; " + outcome.why),
         "features:",
         *(f"  - {feature}" for feature in features),
-        noted(f"never: {scalar([guess.name for guess in never])}",
-              f"{', '.join(unsure)} nearly tell the label alone: surely known only later" if unsure else "the label, and what is known with it"),
+        noted(
+            f"never: {scalar([guess.name for guess in never])}",
+            f"{', '.join(unsure)} nearly tell the label alone: surely known only later"
+            if unsure
+            else "the label, and what is known with it",
+        ),
         *_split(span, outcome.matures),
         *_rule(made, numbers, outcome, entity, source),
         "model:",

