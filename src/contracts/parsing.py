@@ -161,15 +161,15 @@ def _numeric(name: str, column: ColumnContract, source: Source) -> Reading:
         )
     exact = plain.try_cast("decimal(38,18)")
     layers.append({f"_e_{name}": exact if column.type == "money" else plain.try_cast("decimal(38,9)")})
-    amount, kind_of = F.col(f"_e_{name}"), silver_type(column)
-    value = amount.try_cast(kind_of)
+    scaled, kind_of = F.col(f"_e_{name}"), silver_type(column)
+    value = scaled.try_cast(kind_of)
     if column.type == "integer":
-        flaws.append(Flaw(f"is {kind}", f"is not {kind}", amount != F.floor(amount)))
+        flaws.append(Flaw("has no fraction", f"is not {kind}", scaled != F.floor(scaled)))
         flaws.append(Flaw("is in range", "is too large for a whole number", value.isNull()))
-        return Reading(F.when(amount == F.floor(amount), value), layers, flaws)
+        return Reading(F.when(scaled == F.floor(scaled), value), layers, flaws)
     places = "decimal" if column.decimals == 1 else "decimals"
-    exact_enough = value == amount
-    flaws.append(Flaw("is in range", "is too large for an amount of money", value.isNull()))
+    exact_enough = value == scaled
+    flaws.append(Flaw("is in range", "is too large for money", value.isNull()))
     flaws.append(
         Flaw(f"has at most {column.decimals} {places}", f"has more than {column.decimals} {places}", ~exact_enough)
     )
