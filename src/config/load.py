@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -142,11 +143,12 @@ def survey(
         raise ConfigError(f"no configuration folder at {root}; give it with --conf DIR")
     problems: list[Problem] = []
     config = Config(root, _target(root, target, tenant, problems), problems=problems)
-    for kind, folder, model, found in (
+    kinds: tuple[tuple[str, str, type[Any], dict[str, Any]], ...] = (
         ("source", "sources", Source, config.sources),
         ("group", "features", FeatureGroup, config.groups),
         ("use_case", "use_cases", UseCase, config.use_cases),
-    ):
+    )
+    for kind, folder, model, found in kinds:
         for path in _files(root / folder, problems):
             document = _guard(path, read_yaml, problems)
             if document is not None:
@@ -207,6 +209,8 @@ def plain(value: Any) -> Any:
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list):
         return [plain(item) for item in value]
+    if isinstance(value, datetime):
+        return datetime(*value.timetuple()[:6], value.microsecond, value.tzinfo)
     return str(value) if isinstance(value, str) else value
 
 

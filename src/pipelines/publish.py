@@ -119,12 +119,6 @@ def queue_day(use_case: UseCase, moment: str = "decision_ts") -> str:
     return f"date_add(to_date({local} - INTERVAL '{hours * 60 + minutes}' MINUTE), 1)"
 
 
-def first(table: str, key: str, order: str, most: int = 1) -> str:
-    """SQL: the first rows of each key in an order. Spark has no QUALIFY outside Databricks."""
-    numbered = f"SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY {order}) AS nth FROM {table}"
-    return f"SELECT * EXCEPT (nth) FROM ({numbered}) WHERE nth <= {most}"
-
-
 def _score_views(scored: list[UseCase]) -> list[tuple[str, str, str]]:
     if not scored:
         return []

@@ -188,6 +188,7 @@ class Runner:
 
     def _wheel(self, task: Mapping[str, Any], scope: Scope, result: TaskResult) -> None:
         """Tries as often as max_retries says; what finlake refuses on purpose is not tried again."""
+        task = self.bundle.resolve(task)
         retries, pause = int(task.get("max_retries") or 0), int(task.get("min_retry_interval_millis") or 0) / 1000
         self.listener.begin(result.path)
         self.ran.append(result.path)
