@@ -55,12 +55,13 @@ def fit_distributed(
     check_slots(frame.sparkSession, workers)
     rows = frame.where(F.col("part").isin("train", "choose") & F.col("label").isNotNull())
     check_rows(rows, row_id, workers)
-    finite = [_finite(name).alias(name) for name in features]
+    # One array: with a list of columns xgboost 3.2 fails on an Arrow batch that holds rows of one part only.
+    values = F.array(*(_finite(name) for name in features)).alias("features")
     chosen = (F.col("part") == "choose").alias("choose_row")
-    data = rows.select(row_id, F.col("label").cast("int").alias("label"), chosen, *finite)
+    data = rows.select(row_id, F.col("label").cast("int").alias("label"), chosen, values)
     sharded = data.repartition(workers, F.col(row_id)).sortWithinPartitions(row_id)
     classifier = SparkXGBClassifier(
-        features_col=list(features),
+        features_col="features",
         label_col="label",
         validation_indicator_col="choose_row",
         num_workers=workers,
@@ -190,9 +191,9 @@ def check_rows(rows: DataFrame, row_id: str, workers: int) -> None:
 
 
 def _finite(name: str) -> Any:
-    """Float, with infinities as missing: one infinity kills a fit. A double beyond float's range becomes one."""
+    """Float, NaN where missing or infinite: one infinity kills a fit. A double beyond float's range becomes one."""
     value = F.col(f"`{name}`").cast("float")
-    return F.when(F.abs(value) == float("inf"), None).otherwise(value)
+    return F.when(F.abs(value) < float("inf"), value).otherwise(F.lit(float("nan")).cast("float"))
 
 
 def _booster_parameters(

@@ -27,6 +27,17 @@ def test_the_digest_does_not_depend_on_partitions_or_order(spark):
     assert first.booster == again.booster
 
 
+def test_batches_that_hold_one_part_only_do_not_stop_the_fit(spark):
+    setting = "spark.sql.execution.arrow.maxRecordsPerBatch"
+    before = spark.conf.get(setting)
+    spark.conf.set(setting, "50")
+    try:
+        few = fit(training_set(spark, rows=2000))  # keys follow time, so sorted rows of one part lie together
+    finally:
+        spark.conf.set(setting, before)
+    assert few.digest == fit(training_set(spark, rows=2000)).digest
+
+
 def test_in_process_and_distributed_fits_agree(spark):
     frame = training_set(spark)
     parts = bounded_parts(frame, FEATURES, 100_000)
