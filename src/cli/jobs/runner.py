@@ -75,6 +75,7 @@ def run_job(
     runner.job(name, dict(state.parameters), (), Nest())
     return JobResult(state.run_id, name, list(state.tasks.values()), time.monotonic() - started)
 
+_LIMITS = ("max_retries", "min_retry_interval_millis", "timeout_seconds", "retry_on_timeout")
 
 @dataclasses.dataclass(frozen=True)
 class Nest:
@@ -188,7 +189,8 @@ class Runner:
 
     def _wheel(self, task: Mapping[str, Any], scope: Scope, result: TaskResult) -> None:
         """Tries as often as max_retries says; what finlake refuses on purpose is not tried again."""
-        task = self.bundle.resolve(task)
+        limits = {key: task[key] for key in _LIMITS if key in task}
+        task = {**task, **self.bundle.resolve(limits)}
         retries, pause = int(task.get("max_retries") or 0), int(task.get("min_retry_interval_millis") or 0) / 1000
         self.listener.begin(result.path)
         self.ran.append(result.path)
