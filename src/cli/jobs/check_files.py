@@ -8,9 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
 from finlake.cli.jobs.bundle import Bundle
 from finlake.config.load import Document, Problem, plain
-from finlake.errors import SetupError, TableError, suggestion
+from finlake.errors import suggestion
 
 _NAMES_A_FILE = ("file_path", "notebook_path", "python_file")
 
@@ -112,15 +116,17 @@ def query_text(dataset: dict[str, Any]) -> str:
 
 
 def _query(path: Path, name: str, text: str) -> Iterator[Problem]:
-    from finlake.lakehouse.names import tables_in
-
     try:
-        tables = tables_in(text)
-    except (TableError, SetupError) as error:
-        yield Problem(path, None, f"data set {name}: {error}")
+        trees = sqlglot.parse(text, read="databricks")
+    except SqlglotError as error:
+        yield Problem(path, None, f"data set {name}: not valid SQL: {str(error).splitlines()[0]}")
         return
+    tables = [table for tree in trees if tree for table in tree.find_all(exp.Table) if table.db]
     if not tables:
-        yield Problem(path, None, f"data set {name} reads no <schema>.<table>; the target binds the catalog")
+        yield Problem(path, None, f"data set {name} reads no <schema>.<table>")
+    for table in tables:
+        if table.catalog:
+            yield Problem(path, None, f"data set {name} reads {table.sql()}; the target binds the catalog, so write none")
 
 
 def _fields(path: Path, widget: dict[str, Any]) -> Iterator[Problem]:
