@@ -275,8 +275,6 @@ def _private(guess: Guess) -> None:
             "pan",
             f"{cards / len(sample):.0%} are valid card numbers; replaced by a token before anything is stored",
         )
-        if not {"card"} & guess.words or "number" in guess.words or "no" in guess.words:
-            guess.name = "card_token"
     elif share(_EMAIL) > 0.8:
         guess.pii, guess.why = "email", "e-mail addresses"
     elif share(_SSN) > 0.8 or guess.hints("national_id"):

@@ -17,7 +17,8 @@ def stacked_bars(
     """One bar a batch, its parts stacked; the middle of long series is not dropped, bars become thin."""
     width, height, floor = 640.0, 132.0, 20.0
     highest = max((sum(batch[part] for part in parts) for batch in batches), default=0) or 1
-    step = width / max(len(batches), 1)
+    step = min(width / max(len(batches), 1), 52.0)
+    width = max(step * len(batches), 200.0)
     shapes = []
     for number, (batch, label) in enumerate(zip(batches, labels, strict=True)):
         below = height - floor
@@ -28,7 +29,7 @@ def stacked_bars(
             below -= tall
             left, wide = number * step + step * 0.12, step * 0.76
             drawn.append(
-                f'<rect class="s{place}" x="{left:.1f}" y="{below:.1f}" width="{min(wide, 46):.1f}" height="{tall:.2f}"/>'
+                f'<rect class="s{place}" x="{left:.1f}" y="{below:.1f}" width="{wide:.1f}" height="{tall:.2f}"/>'
             )
         shapes.append(f"<g><title>{escape(tip)}</title>{''.join(drawn)}</g>")
     ends = (
@@ -40,7 +41,7 @@ def stacked_bars(
     )
     for x, anchor, label in ends:
         shapes.append(f'<text x="{x}" y="{height - 5}" text-anchor="{anchor}">{escape(label)}</text>')
-    return _svg(width, height, about, shapes)
+    return _svg(width, height, about, shapes, "bars")
 
 
 def spark_line(values: Sequence[float | None], about: str, limit: float | None = None) -> Markup:
@@ -67,7 +68,7 @@ def lines(
     series: Mapping[str, Sequence[Point]], across: str, up: str, about: str, classes: Mapping[str, str]
 ) -> Markup:
     """Curves in the unit square: precision and recall, gains."""
-    left, top, wide, tall = 40.0, 10.0, 360.0, 240.0
+    left, top, wide, tall = 40.0, 24.0, 360.0, 240.0
     shapes = list(_square(left, top, wide, tall, across, up, 1.0, 1.0))
     for name, points in series.items():
         placed = [(left + x * wide, top + (1 - y) * tall) for x, y in points]
@@ -80,8 +81,8 @@ def lines(
 
 def reliability(predicted: Sequence[float], observed: Sequence[float], about: str) -> Markup:
     """Predicted against observed, beside the diagonal that a calibrated model follows."""
-    left, top, wide, tall = 46.0, 10.0, 360.0, 240.0
-    end = max([*predicted, *observed, 1e-9])
+    left, top, wide, tall = 46.0, 24.0, 360.0, 240.0
+    end = _round_end(max([*predicted, *observed, 1e-9]))
     shapes = list(_square(left, top, wide, tall, "predicted", "observed", end, end))
     shapes.append(f'<line class="limit" x1="{left}" y1="{top + tall}" x2="{left + wide}" y2="{top}"/>')
     placed = [(left + x / end * wide, top + (1 - y / end) * tall) for x, y in zip(predicted, observed, strict=True)]
@@ -155,8 +156,8 @@ def _ticks(first: datetime, last: datetime) -> list[tuple[datetime, str]]:
     """Starts of days, months or years, at most about eight."""
     days = (last - first).total_seconds() / 86400
     begin = first.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    if days <= 16:
-        every = max(1, math.ceil(days / 8))
+    if days <= 75:
+        every = next(step for step in (1, 2, 3, 5, 7, 10) if days / step <= 9 or step == 10)
         days_shown = [begin + timedelta(days=every * i) for i in range(1, 10)]
         return [(when, f"{when.day} {when:%b}") for when in days_shown if first <= when <= last]
     months = max(1, math.ceil(days / 30.4 / 8))
@@ -190,12 +191,18 @@ def _square(
     shapes.append(
         f'<text class="axis" x="{left + wide / 2}" y="{top + tall + 33:.1f}" text-anchor="middle">{escape(across)}</text>'
     )
-    shapes.append(f'<text class="axis" x="{left + 6}" y="{top + 12}">{escape(up)}</text>')
+    shapes.append(f'<text class="axis" x="{left - 34}" y="{top - 9}">{escape(up)}</text>')
     return shapes
 
 
+def _round_end(most: float) -> float:
+    """The end of an axis whose quarters are short numbers."""
+    size = 10.0 ** math.floor(math.log10(most))
+    return min((step * size for step in (1, 2, 4, 6, 8, 10) if step * size >= most), default=most)
+
+
 def _percent(share: float) -> str:
-    return f"{share:.0%}" if share >= 0.1 or share == 0 else f"{share:.1%}"
+    return f"{100 * share:.3g}%"
 
 
 def _points(points: Sequence[Point]) -> str:

@@ -43,7 +43,9 @@ def pan(rng: random.Random) -> str:
     return "".join(map(str, [*digits, -total % 10]))
 
 
-def text(value: object, times: str = "%Y-%m-%d %H:%M", days: str = "%Y-%m-%d", decimal: str = ".", null: str = "") -> str:
+def text(
+    value: object, times: str = "%Y-%m-%d %H:%M", days: str = "%Y-%m-%d", decimal: str = ".", null: str = ""
+) -> str:
     if value is None:
         return null
     if isinstance(value, datetime):

@@ -22,7 +22,9 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def drafted(tmp_path: Path, file: Path, *options: str) -> Config:
     """The configuration that `finlake draft --write` makes in an empty folder."""
-    run = CliRunner().invoke(cli, ["draft", str(file), "--name", "things", "--write", "--conf", str(tmp_path / "conf"), *options])
+    run = CliRunner().invoke(
+        cli, ["draft", str(file), "--name", "things", "--write", "--conf", str(tmp_path / "conf"), *options]
+    )
     if run.exception and not isinstance(run.exception, SystemExit):
         raise run.exception
     assert run.exit_code == 0, run.output
@@ -40,7 +42,9 @@ ZOO = ["american.csv", "bom.csv", "columns.parquet", "compact.csv", "epoch.csv",
 
 
 @pytest.mark.parametrize("name", ZOO)
-def test_every_file_of_the_zoo_gives_a_contract_without_problems(tmp_path: Path, zoo: dict[str, Path], name: str) -> None:
+def test_every_file_of_the_zoo_gives_a_contract_without_problems(
+    tmp_path: Path, zoo: dict[str, Path], name: str
+) -> None:
     made = contract(tmp_path, zoo[name])
     assert made.key
     assert made.happened_at in made.silver_columns
@@ -50,7 +54,19 @@ def test_the_zoo_is_whole(zoo: dict[str, Path]) -> None:
     assert sorted(zoo) == ZOO
 
 
-@pytest.mark.parametrize("name", ["plain.csv", "bom.csv", "packed.csv.gz", "german.csv", "american.csv", "columns.parquet", "lines.jsonl", "wide.csv"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "plain.csv",
+        "bom.csv",
+        "packed.csv.gz",
+        "german.csv",
+        "american.csv",
+        "columns.parquet",
+        "lines.jsonl",
+        "wide.csv",
+    ],
+)
 def test_types_key_clocks_and_private_columns_are_found(tmp_path: Path, zoo: dict[str, Path], name: str) -> None:
     made = contract(tmp_path, zoo[name])
     kinds = {column: item.type for column, item in made.silver_columns.items()}
@@ -75,7 +91,9 @@ def test_german_files_keep_their_marks(tmp_path: Path, zoo: dict[str, Path]) -> 
 
 def test_windows_characters_are_told_from_latin_1(tmp_path: Path) -> None:
     file = tmp_path / "prices.csv"
-    file.write_bytes(("id;day;note\n" + "".join(f"A{i};2024-01-{1 + i % 28:02d};5 € – ok\n" for i in range(50))).encode("cp1252"))
+    file.write_bytes(
+        ("id;day;note\n" + "".join(f"A{i};2024-01-{1 + i % 28:02d};5 € – ok\n" for i in range(50))).encode("cp1252")
+    )
     assert contract(tmp_path, file).read.encoding == "cp1252"
 
 
@@ -95,7 +113,9 @@ def test_a_file_without_header_gets_columns_in_order(tmp_path: Path, zoo: dict[s
     assert list(made.columns)[:2] == ["column_1", "column_2"]
 
 
-def test_seconds_since_1970_and_bare_digits_are_times_where_the_name_says_so(tmp_path: Path, zoo: dict[str, Path]) -> None:
+def test_seconds_since_1970_and_bare_digits_are_times_where_the_name_says_so(
+    tmp_path: Path, zoo: dict[str, Path]
+) -> None:
     assert contract(tmp_path / "a", zoo["epoch.csv"]).columns["event_ts_epoch"].format == "epoch_s"
     assert contract(tmp_path / "b", zoo["compact.csv"]).columns["value_date"].format == "yyyyMMdd"
 
@@ -130,7 +150,7 @@ def test_a_table_without_times_says_so_and_check_complains(tmp_path: Path) -> No
     [
         (b"", "is empty"),
         (b"a,b,c\n", "no rows"),
-        (b"[{\"a\": 1}]", "one object a line"),
+        (b'[{"a": 1}]', "one object a line"),
         (b"\x1f\x8b\x08\x00", "cannot be decompressed"),
         (b"PAR1broken", "not a whole Parquet file"),
         (b"\x00\x01\x02\x03\xff\xfe" * 50, "not text"),
@@ -146,7 +166,9 @@ def test_a_file_that_cannot_be_drafted_is_refused_with_the_reason(tmp_path: Path
 
 def test_nothing_is_overwritten(tmp_path: Path, zoo: dict[str, Path]) -> None:
     contract(tmp_path, zoo["plain.csv"])
-    run = CliRunner().invoke(cli, ["draft", str(zoo["plain.csv"]), "--name", "things", "--write", "--conf", str(tmp_path / "conf")])
+    run = CliRunner().invoke(
+        cli, ["draft", str(zoo["plain.csv"]), "--name", "things", "--write", "--conf", str(tmp_path / "conf")]
+    )
     assert run.exit_code != 0
     assert "is there already" in str(run.exception)
 
