@@ -29,6 +29,7 @@ _EDGE = 20.0  # margins beyond ±20 share the last bins; a bin is 0.0012 wide
 MODEL, LOGISTIC, RULE, CHAMPION = "finlake", "logistic_regression", "baseline_rule", "champion"
 PERIODS = {"all": "", "month": "%Y-%m", "quarter": "%Y-Q", "year": "%Y"}
 _FEW_DAYS = 8
+_FEW_ROWS = 0.05
 
 
 @dataclass(frozen=True)
@@ -210,8 +211,11 @@ def _ranking(
     return figures, differences, curves
 
 
-def _periods(days: np.ndarray, by: str) -> dict[str, np.ndarray]:
-    """Period name -> which days belong to it."""
+def _periods(days: np.ndarray, by: str, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Period name -> which days belong to it; one with few of the test's rows is joined to the one before, or after.
+
+    The last evening's decisions stand in the next day's queue, which may be in the next month.
+    """
     stamps = pd.to_datetime(pd.Series(days))
     if by == "all":
         names = pd.Series(["all"] * len(days))
@@ -219,12 +223,23 @@ def _periods(days: np.ndarray, by: str) -> dict[str, np.ndarray]:
         names = stamps.dt.year.astype(str) + "-Q" + stamps.dt.quarter.astype(str)
     else:
         names = stamps.dt.strftime(PERIODS[by])
-    return {name: (names == name).to_numpy() for name in sorted(names.unique())}
+    made: dict[str, np.ndarray] = {}
+    waiting = np.zeros(len(days), dtype=bool)
+    for name in sorted(names.unique()):
+        inside = (names == name).to_numpy() | waiting
+        waiting = np.zeros(len(days), dtype=bool)
+        if rows[inside].sum() >= _FEW_ROWS * rows.sum():
+            made[name] = inside
+        elif made:
+            made[max(made)] |= inside
+        else:
+            waiting = inside
+    return made
 
 
 def _calibration(table: _Table, probability: np.ndarray, days: np.ndarray, by: str, seed: int) -> list[PeriodResult]:
     made = []
-    for name, inside in _periods(days, by).items():
+    for name, inside in _periods(days, by, (table.positives + table.negatives).sum(axis=1)).items():
         positives, negatives = table.positives[inside], table.negatives[inside]
         rows, hits = float((positives + negatives).sum()), float(positives.sum())
         predicted = float(((positives + negatives) * probability).sum())
@@ -255,7 +270,7 @@ def _stability(train: pd.DataFrame, table: _Table, days: np.ndarray, by: str, se
     into[np.arange(len(place)), place] = 1
     seen = (table.positives + table.negatives) @ into
     made = []
-    for name, inside in _periods(days, by).items():
+    for name, inside in _periods(days, by, seen.sum(axis=1)).items():
         part = seen[inside]
         weights = day_weights(len(part), seed) if len(part) > 1 else np.ones((1, 1))
         found = estimate(resampled(weights, lambda counts: metrics.psi(tenths, counts), part))

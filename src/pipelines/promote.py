@@ -146,7 +146,10 @@ def _record(
     step.figure("promotion.reasons", None, text="; ".join(outcome.reasons), use_case=name, tables=["ops.models"])
     step.figure("model_version", float(version), use_case=name, text=version, tables=["ops.models"])
     if outcome.alias != CHAMPION:
-        step.warn(f"{name} {text}; " + (f"v{champion} stays in charge" if champion else "scored for review only"))
+        failed = [verdict.gate for verdict in verdicts if not verdict.passed]
+        about = f"failed {', '.join(failed)}" if failed else "; ".join(outcome.reasons)
+        then = f"v{champion} stays in charge" if champion else "scored for review only"
+        step.warn(f"{name} v{version} {outcome.status}: {about}; {then}")
     else:
         step.say(f"{name} {text}")
 

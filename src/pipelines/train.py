@@ -236,8 +236,8 @@ def _figures(step: Step, use_case: UseCase, trained: Trained, table: str, split:
         )
     step.figure(f"chosen.{tuning_metric(use_case)}", trained.chosen_metric, **about)
     step.figure("model_digest", None, text=trained.artefact.card.digest, **about)
-    gap = abs(trained.chosen_metric - trained.best.metric)
-    step.figure("search_and_fit_differ_by", gap, **about)
+    gap = trained.best.metric - trained.chosen_metric
+    step.figure("fit_below_search_by", gap, **about)
     if gap > 0.05:
         step.warn(
             f"{name}: {tuning_metric(use_case)} on choose is {trained.best.metric:.3f} in the search and "

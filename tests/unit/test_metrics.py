@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
@@ -9,7 +11,7 @@ from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_s
 from finlake.models import metrics
 from finlake.models.bootstrap import Estimate, day_weights, estimate, resampled
 from finlake.models.calibration import fit_calibration, isotonic
-from finlake.models.evaluation import wilson
+from finlake.models.evaluation import _periods, wilson
 from finlake.models.served import calibrated, sigmoid
 
 
@@ -116,3 +118,13 @@ def test_isotonic_pools_violators_and_never_says_never() -> None:
     found = isotonic(np.array([0.0, 1.0, 2.0]), np.array([0.0, 3.0, 1.0]), np.array([10.0, 7.0, 9.0]))
     assert found["margins"] == [0.0, 1.5]
     assert found["probabilities"] == pytest.approx([1e-6, 0.2])
+
+
+def test_a_period_with_few_rows_is_joined_to_its_neighbour() -> None:
+    days = np.array([date(2025, 8, 31), *(date(2025, 9, day) for day in range(1, 31)), date(2025, 10, 1)])
+    rows = np.array([1.0, *[100.0] * 30, 2.0])
+    assert {name: int(inside.sum()) for name, inside in _periods(days, "month", rows).items()} == {"2025-09": 32}
+    assert list(_periods(days, "month", np.full(32, 100.0) * np.where(np.arange(32) == 31, 30, 1))) == [
+        "2025-09",
+        "2025-10",
+    ]
