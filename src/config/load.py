@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError
 
 from finlake.config.base import Model
+from finlake.config.explain import explain
 from finlake.config.features import FeatureGroup
 from finlake.config.mart import Mart
 from finlake.config.source import Source
 from finlake.config.target import Target
 from finlake.config.use_case import UseCase
-from finlake.errors import ConfigError, UnknownNameError, suggestion
+from finlake.errors import ConfigError, UnknownNameError
 
 M = TypeVar("M", bound=Model)
-_WHAT_TO_WRITE = {
-    "known_at": "when each row was known, or its history cannot be told: a column, or {happened_at plus: 1 day}",
-    "happened_at": "the column that says when it happened",
-    "key": "the column, or the list of columns, that identifies one row",
-    "baseline_rule": "what people use today, a condition or a number over features and this.<column>",
-    "matures_after": "how long until no report means negative, for example 30d",
-}
 
 
 @dataclass(frozen=True)
@@ -43,11 +36,7 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return (
-            f"{self.file}:{self.line}: {self.message}"
-            if self.line
-            else f"{self.file}: {self.message}"
-        )
+        return f"{self.file}:{self.line}: {self.message}" if self.line else f"{self.file}: {self.message}"
 
 
 class UnreadableError(ConfigError):
@@ -76,11 +65,7 @@ class Document:
                     break
                 line = node.lc.key(key)[0] + self.first_line
                 node = node[key]
-            elif (
-                isinstance(node, CommentedSeq)
-                and isinstance(key, int)
-                and key < len(node)
-            ):
+            elif isinstance(node, CommentedSeq) and isinstance(key, int) and key < len(node):
                 line = node.lc.item(key)[0] + self.first_line
                 node = node[key]
             else:
@@ -134,9 +119,7 @@ def load(conf: Path | str, target: str = "local", tenant: str | None = None) -> 
     return config
 
 
-def survey(
-    conf: Path | str, target: str = "local", tenant: str | None = None
-) -> Config:
+def survey(conf: Path | str, target: str = "local", tenant: str | None = None) -> Config:
     """Like `load`, but keeps what is well-formed and lists the problems."""
     root = Path(conf).resolve()
     if not root.is_dir():
@@ -172,9 +155,7 @@ def parse_yaml(path: Path, text: str, first_line: int = 1) -> Document:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + first_line if mark else None
-        raise UnreadableError(
-            Problem(path, line, f"not YAML: {_in_one_line(error)}")
-        ) from error
+        raise UnreadableError(Problem(path, line, f"not YAML: {_in_one_line(error)}")) from error
 
 
 def _in_one_line(error: MarkedYAMLError) -> str:
@@ -194,11 +175,7 @@ def read_mart(path: Path) -> Document:
     before, header = head.split("/*", 1)
     document = parse_yaml(path, header, before.count("\n") + 1)
     if not isinstance(document.data, CommentedMap):
-        raise UnreadableError(
-            Problem(
-                path, 1, "the header must be a mapping with mart, about and columns"
-            )
-        )
+        raise UnreadableError(Problem(path, 1, "the header must be a mapping with mart, about and columns"))
     document.data["sql"] = sql.strip().rstrip(";")
     return document
 
@@ -217,104 +194,22 @@ def plain(value: Any) -> Any:
 def parse(model: type[M], document: Document) -> tuple[M | None, list[Problem]]:
     """The model, or what is wrong with the document."""
     if not isinstance(document.data, dict):
-        return None, [
-            Problem(document.path, 1, "is empty or not a mapping of keys to values")
-        ]
+        return None, [Problem(document.path, 1, "is empty or not a mapping of keys to values")]
     try:
         return model.model_validate(plain(document.data)), []
     except ValidationError as error:
-        return None, [_explain(model, document, item) for item in error.errors()]
+        told = [explain(model, document.data, item) for item in error.errors()]
+        return None, [Problem(document.path, document.line(*keys), message) for message, keys in told]
 
 
-def _explain(model: type[BaseModel], document: Document, item: Any) -> Problem:
-    where = tuple(part for part in item["loc"] if not _is_union_tag(part))
-    name = ".".join(str(part) for part in where)
-    message = item["msg"].removeprefix("Value error, ")
-    if item["type"] == "extra_forbidden":
-        known = _keys_at(model, where[:-1])
-        message = f"unknown key {where[-1]!r}{suggestion(str(where[-1]), known)}"
-    elif item["type"] == "missing":
-        hint = _WHAT_TO_WRITE.get(str(where[-1]))
-        message = f"{name}: is required" + (f"; {hint}" if hint else "")
-    else:
-        seen = item.get("input")
-        shown = (
-            f", got {seen!r}"
-            if isinstance(seen, str | int | float) and repr(seen) not in message
-            else ""
-        )
-        message = f"{name}: {message}{shown}" if name else message + shown
-    return Problem(document.path, document.line(*where, *_mentioned(document, where, message)), message)
-
-
-def _mentioned(document: Document, where: tuple[Any, ...], message: str) -> tuple[str, ...]:
-    """Where, below `where`, the key stands that a message about the whole quotes."""
-    node = document.data
-    for part in where:
-        try:
-            node = node[part]
-        except (KeyError, IndexError, TypeError):
-            return ()
-    for key, below in node.items() if isinstance(node, dict) else ():
-        for quoted in re.findall(r"'([^']+)'", message):
-            if isinstance(below, dict) and quoted in below:
-                return str(key), quoted
-    return ()
-
-
-def _is_union_tag(part: Any) -> bool:
-    return isinstance(part, str) and (
-        part in ("Duration", "Period")
-        or part.startswith("function-")
-        or part == "[key]"
-    )
-
-
-def _keys_at(model: type[BaseModel], where: tuple[Any, ...]) -> list[str]:
-    schema = model.model_json_schema(by_alias=True)
-    node: dict[str, Any] = schema
-    for part in where:
-        node = _deref(schema, node)
-        node = (
-            node.get("items", {})
-            if isinstance(part, int)
-            else (
-                node.get("properties", {}).get(part)
-                or node.get("additionalProperties")
-                or _first(node.get("patternProperties"))
-            )
-        )
-        if not isinstance(node, dict):
-            return []
-    return list(_deref(schema, node).get("properties", {}))
-
-
-def _first(mapping: Any) -> dict[str, Any]:
-    return next(iter(mapping.values()), {}) if isinstance(mapping, dict) else {}
-
-
-def _deref(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
-    if "anyOf" in node:
-        node = next(
-            (option for option in node["anyOf"] if "$ref" in option), node["anyOf"][0]
-        )
-    if "$ref" in node:
-        node = schema["$defs"][node["$ref"].rsplit("/", 1)[-1]]
-    return node
-
-
-def _keep(
-    kind: str, model: type[M], document: Document, found: dict[str, M], config: Config
-) -> None:
+def _keep(kind: str, model: type[M], document: Document, found: dict[str, M], config: Config) -> None:
     item, problems = parse(model, document)
     config.problems.extend(problems)
     if item is None:
         return
     name = str(getattr(item, kind))
     if name != document.path.stem:
-        message = (
-            f"{kind}: {name!r} must be called like its file, {document.path.stem!r}"
-        )
+        message = f"{kind}: {name!r} must be called like its file, {document.path.stem!r}"
         config.problems.append(Problem(document.path, document.line(kind), message))
     found[name] = item
     config.documents[(kind, name)] = document
@@ -325,14 +220,10 @@ def _files(folder: Path, problems: list[Problem]) -> Iterator[Path]:
         if path.suffix == ".yml":
             yield path
         elif path.suffix == ".yaml":
-            problems.append(
-                Problem(path, None, f"would be ignored: rename it to {path.stem}.yml")
-            )
+            problems.append(Problem(path, None, f"would be ignored: rename it to {path.stem}.yml"))
 
 
-def _target(
-    root: Path, name: str, tenant: str | None, problems: list[Problem]
-) -> Target:
+def _target(root: Path, name: str, tenant: str | None, problems: list[Problem]) -> Target:
     path = root / "targets" / f"{name}.yml"
     if not path.is_file():
         raise UnknownNameError(
@@ -346,9 +237,7 @@ def _target(
     if tenant:
         overlay = root / "tenants" / f"{tenant}.yml"
         if not overlay.is_file():
-            raise UnknownNameError(
-                "tenant", tenant, (p.stem for p in (root / "tenants").glob("*.yml"))
-            )
+            raise UnknownNameError("tenant", tenant, (p.stem for p in (root / "tenants").glob("*.yml")))
         document = _guard(overlay, read_yaml, problems) or Document(overlay, CommentedMap())
         layers = _merge(layers, {"tenant": tenant, **plain(document.data or {})})
     merged = Document(document.path, CommentedMap(layers))
@@ -360,17 +249,13 @@ def _target(
 
 def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     both = {
-        k: _merge(below[k], v)
-        if isinstance(v, dict) and isinstance(below.get(k), dict)
-        else v
+        k: _merge(below[k], v) if isinstance(v, dict) and isinstance(below.get(k), dict) else v
         for k, v in above.items()
     }
     return {**below, **both}
 
 
-def _guard(
-    path: Path, read: Callable[[Path], Document], problems: list[Problem]
-) -> Document | None:
+def _guard(path: Path, read: Callable[[Path], Document], problems: list[Problem]) -> Document | None:
     try:
         return read(path)
     except UnreadableError as error:
@@ -397,10 +282,5 @@ def _digest(root: Path, target: Target) -> str:
             "features",
             "use_cases",
         ):
-            sha.update(
-                path.relative_to(root).as_posix().encode()
-                + b"\0"
-                + path.read_bytes()
-                + b"\0"
-            )
+            sha.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return sha.hexdigest()[:16]
