@@ -134,7 +134,8 @@ def _rows(versions: Mapping[str, DataFrame], row_set: RowSet, config: Config, sa
         for value, name in row_set.values().items()
     ]
     rows = frame.select(
-        F.col(f"`{row_set.entity}`").cast("string").alias("_entity"), at.alias("_at"), "_from", "_until",
+        F.col(f"`{row_set.entity}`").cast("string").alias("_entity"), at.alias("_at"),
+        "_from", "_until", "_version_from", "_version_until",
         (key_text(source.key) if same else F.lit(None).cast("string")).alias("_key"), *values,
     )  # fmt: skip
     return rows.filter(F.col("_entity").isNotNull() & F.col("_at").isNotNull())

@@ -59,9 +59,11 @@ def _windowed(definition: Definition, use_case: UseCase, config: Config, plan: P
     refuse(definition, use_case, where + share)
     labels = tuple(sorted({name for expr in where + share for name in expr.names("label")}))
     row_set = plan.row_sets.setdefault(
-        (source.source, definition.entity, feature.clock, labels),
-        RowSet(source, definition.entity, feature.clock, labels),
+        (source.source, definition.entity, feature.clock, labels if feature.clock == "known" else ()),
+        RowSet(source, definition.entity, feature.clock),
     )
+    row_set.labels.update(dict.fromkeys(labels))
+    # With the known clock a label moves a row in time, so windows that look at it have rows of their own.
     high = -(feature.ends_before.micros if feature.ends_before else 0) - 1
     low = None if definition.window is None else high + 1 - definition.window.micros
     prefix = f"_c{list(plan.row_sets.values()).index(row_set)}_"

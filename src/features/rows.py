@@ -27,6 +27,11 @@ class Value:
     zone: str
     scale: int | None = None
 
+    @property
+    def labelled(self) -> bool:
+        """It depends on what was reported about the row."""
+        return any(condition.names("label") for condition in self.conditions)
+
 
 @dataclass(frozen=True)
 class Component:
@@ -40,12 +45,12 @@ class Component:
 
 @dataclass
 class RowSet:
-    """Windows that share entity, source, clock and labels, so that one pass computes them all."""
+    """Windows that share entity, source and clock, so that one pass computes them all."""
 
     source: Source
     entity: str
     clock: str
-    labels: tuple[str, ...]
+    labels: dict[str, None] = field(default_factory=dict)
     components: dict[Component, str] = field(default_factory=dict)
 
     def add(self, component: Component, prefix: str) -> str:
@@ -98,6 +103,6 @@ def minor_units(column: Column, scale: int | None) -> Column:
 
 
 def version_rows(versions: DataFrame) -> DataFrame:
-    """Adds `_from` and `_until` in microseconds."""
-    until = F.coalesce(F.unix_micros("known_to"), F.lit(NEVER))
-    return versions.withColumns({"_from": F.unix_micros("known_from"), "_until": until})
+    """Adds `_from` and `_until` in microseconds; labels narrow them, and `_version_from`, `_version_until` stay."""
+    since, until = F.unix_micros("known_from"), F.coalesce(F.unix_micros("known_to"), F.lit(NEVER))
+    return versions.withColumns({"_from": since, "_until": until, "_version_from": since, "_version_until": until})

@@ -22,7 +22,8 @@ def fast_path(rows: DataFrame, asked: DataFrame, row_set: RowSet, own_early: boo
     """Components of every decision, and `_unsettled` where they are not yet what was known.
 
     Args:
-        rows: `_entity, _at, _from, _until` and the values, one for each version.
+        rows: `_entity, _at, _from, _until, _version_from, _version_until` and the values, one for each version; versions
+            are cut where a label changed, and what does not depend on labels is settled with the whole version.
         asked: `_id, _entity, _at, _moment, _first`, one for each decision.
         row_set: the components.
         own_early: whether a decision's own row may have been known before it happened.
@@ -30,9 +31,12 @@ def fast_path(rows: DataFrame, asked: DataFrame, row_set: RowSet, own_early: boo
     values = list(row_set.values().values())
     current = F.col("_until") == NEVER
     settled = F.when(current, F.col("_from")).otherwise(F.col("_until"))
+    replaced = F.col("_version_until") != NEVER
+    version_settled = F.when(replaced, F.col("_version_until")).otherwise(F.when(current, F.col("_version_from")))
     nothing = F.lit(None).cast("bigint")
     known = rows.select(
-        "_entity", "_at", settled.alias("_settled"), *(F.when(current, F.col(v)).alias(v) for v in values),
+        "_entity", "_at", settled.alias("_settled"), version_settled.alias("_version_settled"),
+        *(F.when(current, F.col(v)).alias(v) for v in values),
         F.lit(None).cast("string").alias("_id"), nothing.alias("_moment"), nothing.alias("_first"),
     )  # fmt: skip
     both = known.unionByName(asked, allowMissingColumns=True)
@@ -45,7 +49,10 @@ def fast_path(rows: DataFrame, asked: DataFrame, row_set: RowSet, own_early: boo
         .alias(name)
         for c, name in row_set.components.items()
     }
-    late = [F.max("_settled").over(frame(low, high)) > F.col("_moment") for low, high in widest(row_set.components)]
+    late = []
+    for column, labelled in (("_version_settled", False), ("_settled", True)):
+        alike = [component for component in row_set.components if component.value.labelled is labelled]
+        late += [F.max(column).over(frame(low, high)) > F.col("_moment") for low, high in widest(alike)]
     if own_early:
         late.append(F.col("_first") < F.col("_at"))
     unsettled = reduce(or_, (F.coalesce(condition, F.lit(False)) for condition in late))
