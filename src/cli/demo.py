@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
+
 from finlake.cli.jobs.command import run_for
 from finlake.cli.jobs.result import JobResult
 from finlake.cli.options import Options
@@ -22,16 +24,12 @@ from finlake.simulation import generate
 from finlake.simulation.planted import PLANTED, with_planted_leak
 
 
-def run_demo(
-    options: Options, *, payments: int, loans: int, seed: int
-) -> dict[str, Any]:
+def run_demo(options: Options, *, payments: int, loans: int, seed: int) -> dict[str, Any]:
     """Ends with figures that are all rows of ops.figures; exit code 1 if a task failed."""
     began = time.monotonic()
     config = options.config()
     if config.target.lake is None:
-        raise ConfigError(
-            f"target {options.target!r} has no lake folder; the demo runs on a laptop's target"
-        )
+        raise ConfigError(f"target {options.target!r} has no lake folder; the demo runs on a laptop's target")
     lake = open_lake(config)
     now = options.now(config)
     options.say(f"lake {lake.root} · data as of {now:%d %b %Y} · seed {seed}")
@@ -50,7 +48,7 @@ def run_demo(
         return {"exit_code": 1}
     refused = planted_leak(lake, config, now, options)
     close(lake, config, now, result, refused, seed, time.monotonic() - began)
-    report = build_report(lake, lake.root / "report")
+    report = build_report(lake, (lake.root or Path(config.target.lake)) / "report")
     click.echo(render(lake, config, report))
     return {"report": str(report)}
 
@@ -66,9 +64,7 @@ def planted_leak(lake: Lake, config: Config, now: datetime, options: Options) ->
         run_step(step, load_step("features"), {"use_case": PLANTED})
     except LeakageError as error:
         return str(error)
-    raise FinlakeError(
-        f"the leak planted in {PLANTED} was not refused; do not trust this build"
-    )
+    raise FinlakeError(f"the leak planted in {PLANTED} was not refused; do not trust this build")
 
 
 def close(

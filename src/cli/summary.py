@@ -30,9 +30,7 @@ class Figures:
     """The latest figures, by use case and name."""
 
     def __init__(self, lake: Lake) -> None:
-        rows = lake.sql(
-            "SELECT use_case, figure, value, low, high, unit, text FROM bi.figures"
-        ).collect()
+        rows = lake.sql("SELECT use_case, figure, value, low, high, unit, text FROM bi.figures").collect()
         self._found = {(r[0], r[1]): Figure(*r[2:]) for r in rows}
 
     def get(self, name: str, use_case: str = "") -> Figure | None:
@@ -60,15 +58,10 @@ def render(lake: Lake, config: Config, report: Path) -> str:
     figures = Figures(lake)
     root = _shown(lake.root)
     blocks = [list(_head(figures, root)), list(_data(figures))]
-    blocks += [
-        list(_use_case(figures, use_case))
-        for _, use_case in sorted(config.use_cases.items())
-    ]
+    blocks += [list(_use_case(figures, use_case)) for _, use_case in sorted(config.use_cases.items())]
     refused = figures.text("demo.refused")
     if refused:
-        blocks.append(
-            [" REFUSED, AS PLANTED", *(f"   {line}" for line in refused.splitlines())]
-        )
+        blocks.append([" REFUSED, AS PLANTED", *(f"   {line}" for line in refused.splitlines())])
     blocks += [list(_first_call(figures, name)) for name in sorted(config.use_cases)]
     query = 'finlake sql "select {}"'
     blocks.append(
@@ -86,43 +79,25 @@ def interval(figure: Figure | None, digits: int = 2) -> str:
     """`.66 [.62–.70]`; whole numbers where `digits` is 0."""
     if figure is None or figure.value is None:
         return "–"
-    numbers = [
-        _number(x, digits)
-        for x in (figure.value, figure.low, figure.high)
-        if x is not None
-    ]
-    return (
-        f"{numbers[0]} [{numbers[1]}–{numbers[2]}]" if len(numbers) == 3 else numbers[0]
-    )
+    numbers = [_number(x, digits) for x in (figure.value, figure.low, figure.high) if x is not None]
+    return f"{numbers[0]} [{numbers[1]}–{numbers[2]}]" if len(numbers) == 3 else numbers[0]
 
 
 def _number(value: float, digits: int) -> str:
     text = f"{value:,.{digits}f}"
-    return (
-        text.replace("0.", ".", 1)
-        if digits and text.startswith(("0.", "-0."))
-        else text
-    )
+    return text.replace("0.", ".", 1) if digits and text.startswith(("0.", "-0.")) else text
 
 
 def _shown(path: Path | None) -> str:
     if path is None:
         return "in the catalog"
-    return (
-        str(path.relative_to(Path.cwd()))
-        if path.is_relative_to(Path.cwd())
-        else str(path)
-    )
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _head(figures: Figures, root: str) -> Iterator[str]:
     minutes, seconds = divmod(int(figures.value("demo.seconds")), 60)
     warnings = figures.starting("demo.warning.")
-    count = (
-        f", {len(warnings)} warning{'s' if len(warnings) > 1 else ''}"
-        if warnings
-        else ""
-    )
+    count = f", {len(warnings)} warning{'s' if len(warnings) > 1 else ''}" if warnings else ""
     yield (
         f" finlake demo · done in {minutes} min {seconds} s · lake {root} · data as of {figures.text('demo.as_of')[:10]} · "
         f"seed {figures.value('demo.seed'):.0f} · {figures.text('demo.tasks_ok')}{count}"
@@ -136,9 +111,7 @@ def _data(figures: Figures) -> Iterator[str]:
     yield " DATA                   " + "".join(f"{count:>12}" for count in counts)
     for name, _ in figures.starting("rows_received."):
         source = name.removeprefix("rows_received.")
-        cells = "".join(
-            f"{figures.value(f'rows_{count}.{source}'):12,.0f}" for count in counts
-        )
+        cells = "".join(f"{figures.value(f'rows_{count}.{source}'):12,.0f}" for count in counts)
         yield f"   {source:21}{cells}   {'adds up' if figures.value(f'adds_up.{source}') else 'DOES NOT ADD UP'}"
         for severity, words in (
             ("quarantine", "quarantined"),
@@ -147,9 +120,7 @@ def _data(figures: Figures) -> Iterator[str]:
             broken = [f for _, f in figures.starting(f"broken.{source}.{severity}.")]
             if broken:
                 broken.sort(key=lambda figure: -(figure.value or 0))
-                yield f"     {words}: " + " · ".join(
-                    f"{figure.text} {figure.value:,.0f}" for figure in broken
-                )
+                yield f"     {words}: " + " · ".join(f"{figure.text} {figure.value:,.0f}" for figure in broken)
 
 
 def _use_case(figures: Figures, use_case: UseCase) -> Iterator[str]:
@@ -175,13 +146,10 @@ def _use_case(figures: Figures, use_case: UseCase) -> Iterator[str]:
     for model, words in MODELS.items():
         if figures.get(f"{columns[0][0]}.{model}", name):
             cells = "".join(
-                f"{interval(figures.get(f'{metric}.{model}', name), digits):>26}"
-                for metric, _, digits in columns
+                f"{interval(figures.get(f'{metric}.{model}', name), digits):>26}" for metric, _, digits in columns
             )
             yield f"   {words:24}{cells}"
-    notes = [
-        figure.text for _, figure in figures.starting("note.", name) if figure.text
-    ]
+    notes = [figure.text for _, figure in figures.starting("note.", name) if figure.text]
     yield "   " + " · ".join([*notes, "brackets: 95%, days resampled"])
     for _, gate in figures.starting("gate.", name):
         yield f"   gate {gate.text}"
@@ -198,7 +166,5 @@ def _first_call(figures: Figures, use_case: str) -> Iterator[str]:
         f" FIRST CALL OF {day} · {use_case} · {entity} · {key}{worth} · {when} · chance "
         + (f"{100 * figures.value('first_call.probability', use_case):.0f}%")
     )
-    for number, (_, reason) in enumerate(
-        figures.starting("first_call.reason.", use_case), 1
-    ):
+    for number, (_, reason) in enumerate(figures.starting("first_call.reason.", use_case), 1):
         yield f"   {number}. {reason.text}"

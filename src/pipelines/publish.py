@@ -190,9 +190,7 @@ def _ops_views(exists: Callable[[str], bool]) -> list[tuple[str, str, str]]:
         ),
     ]
     views = [
-        (view, about, _first(table, key, f"{time} DESC"))
-        for view, table, about, key, time in wanted
-        if exists(table)
+        (view, about, _first(table, key, f"{time} DESC")) for view, table, about, key, time in wanted if exists(table)
     ]
     if exists("ops.runs"):
         views.append(("bi.runs", "Every step that ran", "SELECT * FROM ops.runs"))

@@ -126,7 +126,9 @@ def _query(path: Path, name: str, text: str) -> Iterator[Problem]:
         yield Problem(path, None, f"data set {name} reads no <schema>.<table>")
     for table in tables:
         if table.catalog:
-            yield Problem(path, None, f"data set {name} reads {table.sql()}; the target binds the catalog, so write none")
+            yield Problem(
+                path, None, f"data set {name} reads {table.sql()}; the target binds the catalog, so write none"
+            )
 
 
 def _fields(path: Path, widget: dict[str, Any]) -> Iterator[Problem]:

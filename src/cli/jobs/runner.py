@@ -75,7 +75,9 @@ def run_job(
     runner.job(name, dict(state.parameters), (), Nest())
     return JobResult(state.run_id, name, list(state.tasks.values()), time.monotonic() - started)
 
+
 _LIMITS = ("max_retries", "min_retry_interval_millis", "timeout_seconds", "retry_on_timeout")
+
 
 @dataclasses.dataclass(frozen=True)
 class Nest:
