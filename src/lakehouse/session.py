@@ -32,14 +32,17 @@ _LOCAL = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.rdd.compress": "false",
-    "spark.log.level": "ERROR",
 }
-_JAVA_OPTIONS = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Duser.timezone=UTC"]
+_LOGGING = Path(__file__).with_name("log4j2.properties")
+_JAVA_OPTIONS = [
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Duser.timezone=UTC",
+    f"-Dlog4j2.configurationFile={_LOGGING.as_uri()}",
+]
 
 
-def open_session(
-    settings: dict[str, str] | None = None, warehouse: Path | None = None
-) -> SparkSession:
+def open_session(settings: dict[str, str] | None = None, warehouse: Path | None = None) -> SparkSession:
     """The session to use: the workspace's on Databricks, else a local one with Delta.
 
     `FINLAKE_REMOTE=local` gives a local Spark Connect server, which refuses what serverless compute refuses.
@@ -70,19 +73,20 @@ def use_utc() -> None:
 
 
 def _local(settings: dict[str, str], warehouse: Path | None) -> SparkSession:
+    from pyspark.sql import SparkSession
+
     from finlake.lakehouse.jars import delta_conf
     from finlake.lakehouse.jvm import prepare_jvm
-    from pyspark.sql import SparkSession
 
     jvm = prepare_jvm()
     os.environ.update(jvm.env)
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    cores = int(os.environ.get("FINLAKE_CORES", 0)) or os.cpu_count() or 2
+    cores = int(os.environ.get("FINLAKE_CORES", "0")) or os.cpu_count() or 2
     java = [*_JAVA_OPTIONS, *jvm.java_options]
     conf = {
         **_LOCAL,
         "spark.sql.shuffle.partitions": str(max(cores, 2)),
-        "spark.driver.memory": os.environ.get("FINLAKE_MEMORY", _memory()),
+        "spark.driver.memory": os.environ.get("FINLAKE_MEMORY") or _memory(),
         "spark.driver.extraJavaOptions": " ".join(java),
         **delta_conf(java),
         **settings,
@@ -91,19 +95,13 @@ def _local(settings: dict[str, str], warehouse: Path | None) -> SparkSession:
         conf["spark.sql.warehouse.dir"] = str(warehouse)
     remote = os.environ.get("FINLAKE_REMOTE")
     builder = SparkSession.builder.appName("finlake")
-    builder = (
-        builder.remote(f"local[{cores}]")
-        if remote == "local"
-        else builder.master(f"local[{max(cores, 2)}]")
-    )
+    builder = builder.remote(f"local[{cores}]") if remote == "local" else builder.master(f"local[{max(cores, 2)}]")
     for key, value in conf.items():
         builder = builder.config(key, value)
     try:
         return builder.getOrCreate()
     except Exception as error:
-        raise SetupError(
-            f"Spark did not start: {error}; `finlake doctor` shows what this machine lacks"
-        ) from error
+        raise SetupError(f"Spark did not start: {error}; `finlake doctor` shows what this machine lacks") from error
 
 
 def _memory() -> str:
