@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from finlake.errors import JobError
@@ -107,17 +107,14 @@ def limited(seconds: float | None) -> Iterator[None]:
     started = time.monotonic()
     in_main = threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
     try:
-        with _alarm(seconds) if in_main else _nothing():
+        with _alarm(seconds) if in_main else nullcontext():
             yield
-    except _Stop as error:
-        raise TookTooLong(message) from error
+    except (_Stop, Exception) as error:  # a call into the JVM turns the stop into an error of its own
+        if isinstance(error, _Stop) or time.monotonic() - started > seconds:
+            raise TookTooLong(message) from error
+        raise
     if time.monotonic() - started > seconds:
         raise TookTooLong(message)
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
 
 
 @contextmanager
