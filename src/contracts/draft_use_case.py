@@ -63,6 +63,8 @@ def propose_use_case(made: Proposal, source: str, label: str, last: datetime | N
     group = f"{source}_history" if entity else f"{source}_facts"
     numbers = [guess for guess in usable if guess.type in ("money", "number", "integer") and guess.name not in made.key]
     group_text, has_group = _group(made, group, source, entity, usable)
+    if entity:
+        group_text += _past(name, source, target, entity, outcome.matures, (end - first).days)
     features = ([group] if has_group else []) + [f"this.{guess.name}" for guess in numbers]
     if not features:
         raise InputError("no column is left to learn from: every other one is a key, a time, private or too varied")
@@ -227,6 +229,20 @@ def _group(made: Proposal, name: str, source: str, entity: Guess | None, usable:
         elif guess.type == "text" and 2 <= len(guess.distinct) <= 8:
             lines += _one_hot(guess)
     return "\n".join(lines) + "\n", len(lines) > before
+
+
+def _past(name: str, source: str, target: Guess, entity: Guess, matures: int, days: int) -> str:
+    """How often earlier rows of the entity turned out positive, as far as that was known by then."""
+    window = max(7, min(180, days // 2))
+    rows, whom = source.replace("_", " "), entity.name.replace("_", " ")
+    lines = [
+        f"  {target.name}_share_before:",
+        noted(f'    share: "label({name}) = 1"', "as known by then, never by what was learnt later"),
+        f"    windows: [{window}d]",
+        noted(f"    ends_before: {matures}d", "rows of which the outcome can be known"),
+        f'    say: "{{value}} of earlier {rows} of this {whom} turned out {_words(target)}"',
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _windows(made: Proposal, rows: str, whom: str, usable: list[Guess]) -> list[str]:

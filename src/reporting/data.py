@@ -63,12 +63,13 @@ def _first(table: str, by: str, order: str, most: int = 1) -> str:
 
 
 def _runs(lake: Lake) -> list[Row]:
-    """Tasks of the latest job run, else the latest steps, in the order in which they ran."""
+    """Tasks of the latest job run, else the latest run of each step, in the order in which they ran."""
     if not lake.exists("ops.runs"):
         return []
     latest = _rows(lake, f"SELECT * FROM ops.runs ORDER BY started_at DESC LIMIT {RUNS}")
     job = next((run["job_run_id"] for run in latest if run["job_run_id"]), "")
-    chosen = [run for run in latest if run["job_run_id"] == job] if job else latest[:20]
+    by_step = {(run["step"], run["arguments"]): run for run in reversed(latest)}
+    chosen = [run for run in latest if run["job_run_id"] == job] if job else list(by_step.values())
     return sorted(chosen, key=lambda run: str(run["started_at"]))
 
 
@@ -227,16 +228,21 @@ def _queues(lake: Lake) -> dict[str, list[Row]]:
 
 
 def _decisions(lake: Lake) -> list[Row]:
-    """How many decisions of each kind stand, and their chance on average, by use case."""
+    """How many decisions of each kind stand, by use case; where none does, the scores given for review only."""
     made = []
     for table in (name for name in lake.tables() if name.startswith("scores.")):
         rows = _rows(
             lake,
-            "SELECT use_case, decision, count(*) AS rows, avg(probability) AS probability, min(decision_ts) AS first, "
-            f"max(decision_ts) AS last FROM {table} WHERE kind = 'first' GROUP BY use_case, decision ORDER BY rows DESC LIMIT 20",
+            "SELECT kind, decision, count(*) AS rows, avg(probability) AS probability, min(decision_ts) AS first, "
+            f"max(decision_ts) AS last FROM {table} GROUP BY kind, decision ORDER BY rows DESC LIMIT 20",
         )
-        top = _rows(lake, f"SELECT * FROM {table} WHERE kind = 'first' ORDER BY probability DESC, decision_key LIMIT 8")
-        made.append({"use_case": table.removeprefix("scores."), "kinds": rows, "top": top})
+        review = all(row["kind"] != "first" for row in rows)
+        kind = "shadow" if review else "first"
+        top = _rows(
+            lake, f"SELECT * FROM {table} WHERE kind = '{kind}' ORDER BY probability DESC, decision_key LIMIT 8"
+        )
+        shown = [row for row in rows if row["kind"] == kind]
+        made.append({"use_case": table.removeprefix("scores."), "kinds": shown, "top": top, "review": review})
     return made
 
 

@@ -15,6 +15,7 @@ from finlake.lakehouse import Lake
 from finlake.reporting import charts
 from finlake.reporting.data import COUNTS, Facts, Row, SourcePart, gather
 
+_FEWEST_RULES = 6
 _TEMPLATES = Path(__file__).parent / "templates"
 _MODELS = {
     "finlake": "finlake",
@@ -86,7 +87,14 @@ def _source(source: SourcePart) -> dict[str, Any]:
         for rule in source.rules
     ]
     chart = charts.stacked_bars(numbers, COUNTS[1:], labels, about) if numbers else ""
-    return {"part": source, "chart": chart, "rules": rules, "broken": sum(1 for rule in rules if rule["failed"])}
+    broken = sum(1 for rule in rules if rule["failed"])
+    return {
+        "part": source,
+        "chart": chart,
+        "rules": rules[: max(broken, _FEWEST_RULES)],
+        "known": len(rules),
+        "broken": broken,
+    }
 
 
 def _arrivals(files: list[Row]) -> Markup:
