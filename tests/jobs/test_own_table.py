@@ -17,7 +17,7 @@ DOC = Path(__file__).parents[2] / "docs" / "your-own-table.md"
 END = datetime(2025, 2, 5)
 
 
-def write_claims(path: Path, rows: int = 5000) -> None:
+def write_claims(path: Path, rows: int = 3000) -> None:
     """Insurance claims: some policies are bad, theft and high sums are suspicious, the verdict comes weeks later."""
     rng = random.Random(3)
     policies = [(f"P{i:04d}", rng.random() < 0.08, rng.choice(["North", "South", "West"])) for i in range(400)]
