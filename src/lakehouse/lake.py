@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 _PROPERTIES = {"delta.enableDeletionVectors": "true"}
 _CHANGE_FEED = {"delta.enableChangeDataFeed": "true"}
 _ANY_NAMES = {"delta.columnMapping.mode": "name"}  # columns as received: `Claim No`, `amount (EUR)`
-_STATISTICS = 32  # Delta keeps statistics, which clustering needs, of this many leading columns
+# Delta measures the first 32 columns of every row it writes, which here took longer than writing them. Reads filter by
+# these, and clustering needs its own.
+_FILTERED = ("event_ts", "known_from", "known_to", "decision_ts", "_batch", "_row_id")
+_STATISTICS, _NO_STATISTICS = "delta.dataSkippingStatsColumns", {"delta.dataSkippingNumIndexedCols": "0"}
 
 
 class Lake:
@@ -317,8 +320,8 @@ class Lake:
             **(_CHANGE_FEED if name.startswith("silver.") else {}),
             **(_ANY_NAMES if _odd_names(df.schema) else {}),
         }
-        if any(df.columns.index(column) >= _STATISTICS for column in cluster_by):
-            properties["delta.dataSkippingStatsColumns"] = ",".join(cluster_by)
+        filtered = dict.fromkeys([*cluster_by, *(column for column in _FILTERED if column in df.columns)])
+        properties |= {_STATISTICS: ",".join(f"`{column}`" for column in filtered)} if filtered else _NO_STATISTICS
         cluster = f" CLUSTER BY ({', '.join(f'`{c}`' for c in cluster_by)})" if cluster_by else ""
         listed = ", ".join(f"'{key}' = '{value}'" for key, value in properties.items())
         return f"{cluster}{_comment(about)} TBLPROPERTIES ({listed})"
