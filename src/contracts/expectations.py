@@ -171,7 +171,7 @@ def counted_rows(columns: list[Column], ignore: str) -> Column:
 def _sum(arguments: Mapping[str, Any], setting: Setting) -> Parts:
     columns = [F.col(name) for name in arguments["column_list"]]
     counted = counted_rows(columns, arguments.get("ignore_row_if", "all_values_are_missing"))
-    total = reduce(lambda a, b: a + b, columns)
+    total = reduce(lambda a, b: a + b, [F.coalesce(column, F.lit(0)) for column in columns])  # as the library sums
     kinds = {setting.types.get(name, "") for name in arguments["column_list"]}
     kind = "double" if "double" in kinds else "decimal" if any(kind.startswith("decimal") for kind in kinds) else ""
     return counted, total != literal(arguments["sum_total"], kind)

