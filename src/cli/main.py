@@ -42,8 +42,8 @@ def cli() -> None:
 
 
 @cli.command()
-@click.option("--payments", default=600_000, show_default=True, help="Card payments to generate.")
-@click.option("--loans", default=80_000, show_default=True, help="Loans to generate.")
+@click.option("--payments", default=510_000, show_default=True, help="Card payments to generate.")
+@click.option("--loans", default=60_000, show_default=True, help="Loans to generate.")
 @click.option(
     "--seed",
     default=7,
