@@ -20,8 +20,8 @@ from finlake.models.artefact import Artefact
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+_QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+os.environ.update(_QUIET)  # before MLflow is imported
 CHAMPION, CHALLENGER = "champion", "challenger"
 _PACKAGES = ("xgboost-cpu", "xgboost", "numpy", "pandas", "mlflow")
 
@@ -34,6 +34,7 @@ class Registry:
 
         for name in ("alembic", "mlflow"):
             logging.getLogger(name).setLevel(logging.WARNING)
+        os.environ.update(_QUIET)  # the job runner restores the environment around each task
         self._folder = None if root is None else root / "mlflow"
         self.tracking, self.registry = self._uri(target.mlflow.tracking), self._uri(target.mlflow.registry)
         self.client: MlflowClient = MlflowClient(self.tracking, self.registry)
