@@ -24,7 +24,7 @@ export PYTHONNOUSERSITE := 1
 unexport PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help setup jdk demo test unit doctor bench lint types format check lock clean purge
+.PHONY: help setup jdk demo test long unit doctor bench lint types format check lock clean purge
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ demo: $(READY) ## generate data, run the nightly job, show what came out
 test: lint types unit ## lint, types, architecture and all tests (DATA=folder for the tests on real data)
 	@$(BIN)/python -m pytest tests/spark
 	@$(BIN)/python -m pytest tests/jobs
+
+long: $(READY) ## tests of killed runs, the installed wheel, Spark Connect and a table of your own; not part of make test
+	@$(BIN)/python -m pytest tests/long
 
 unit: $(READY) ## the tests that need no Spark, in seconds
 	@$(BIN)/python -m pytest tests/unit
