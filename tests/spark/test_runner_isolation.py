@@ -43,3 +43,20 @@ def test_spark_settings_views_database_and_mlflow_runs_are_put_back(spark: Any, 
     result = run_job("main", bundle_root=tmp_path, execute=lambda argv: steps[argv[0]]() or {})
     assert result.ok, result.tasks
     assert seen == {"partitions": before, "setting": "none", "views": [], "database": "default", "run": None}
+
+
+def test_a_timeout_cancels_the_spark_jobs_of_its_task(spark: Any, tmp_path: Path) -> None:
+    wheel = {"package_name": "finlake", "entry_point": "finlake-job", "parameters": ["slow"]}
+    tasks = [{"task_key": "slow", "timeout_seconds": 2, "python_wheel_task": wheel}]
+    (tmp_path / "databricks.yml").write_text(
+        json.dumps(
+            {"bundle": {"name": "x"}, "targets": {"local": {}}, "resources": {"jobs": {"main": {"tasks": tasks}}}}
+        )
+    )
+
+    def slow(argv: list[str]) -> dict[str, Any]:
+        return {"n": spark.range(10**13).selectExpr("max(sqrt(id))").first()[0]}
+
+    result = run_job("main", bundle_root=tmp_path, execute=slow)
+    assert result.tasks[0].error == "took longer than timeout_seconds: 2"
+    assert spark.range(5).count() == 5

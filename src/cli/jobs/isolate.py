@@ -10,7 +10,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING, Any
+from types import FrameType
+from typing import TYPE_CHECKING
 
 from finlake.errors import JobError
 
@@ -119,15 +120,21 @@ def limited(seconds: float | None) -> Iterator[None]:
 
 @contextmanager
 def _alarm(seconds: float) -> Iterator[None]:
-    def stop(number: int, frame: Any) -> None:
-        spark = _session()
+    """Cancels Spark's jobs and raises, again every second until what runs inside has come out."""
+    spark, raised = _session(), False  # asked now: in the handler the main thread may be waiting for the JVM
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal raised
         if spark is not None:
             threading.Thread(target=spark.interruptAll, daemon=True).start()
-        raise _Stop
+        # A call into the JVM that is left early would give its answer to the next one; the cancelled job ends it.
+        if not raised and not _in_the_jvm(frame):
+            raised = True
+            raise _Stop
 
     handler = signal.signal(signal.SIGALRM, stop)
     started = time.monotonic()
-    other, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
+    other, _ = signal.setitimer(signal.ITIMER_REAL, seconds, 1)
     try:
         yield
     finally:
@@ -135,3 +142,11 @@ def _alarm(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, handler)
         if other:
             signal.setitimer(signal.ITIMER_REAL, max(other - (time.monotonic() - started), 0.001))
+
+
+def _in_the_jvm(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if str(frame.f_globals.get("__name__")).startswith("py4j."):
+            return True
+        frame = frame.f_back
+    return False
