@@ -91,7 +91,8 @@ def conclude(df: DataFrame, checks: Sequence[Check]) -> DataFrame:
     out = [(index, check) for index, check in enumerate(checks) if check.severity != "warn"]
     reasons = [F.when(F.col(FAILED)[i], check.reason if check.detail is None else check.detail) for i, check in out]
     rules = [F.when(F.col(FAILED)[i], check.rule) for i, check in out]
-    return df.withColumns({REASONS: _texts(reasons), RULES: _texts(rules)})
+    none = ~F.array_contains(FAILED, True)  # nearly every row; the sentences need not be asked for then
+    return df.withColumns({REASONS: _texts(none, reasons), RULES: _texts(none, rules)})
 
 
 def is_good() -> Column:
@@ -115,8 +116,8 @@ def _booleans(items: Sequence[Column]) -> Column:
     return F.array(*items) if items else F.array().cast("array<boolean>")
 
 
-def _texts(items: Sequence[Column]) -> Column:
+def _texts(none: Column, items: Sequence[Column]) -> Column:
     """The texts that are not null. Joined and split, because filtering an array runs interpreted, row by row."""
-    empty = F.array().cast("array<string>")
     joined = F.concat_ws(_BETWEEN, *items)
-    return F.when(joined == "", empty).otherwise(F.split(joined, _BETWEEN)) if items else empty
+    empty = F.array().cast("array<string>")
+    return F.when(none | (joined == ""), empty).otherwise(F.split(joined, _BETWEEN)) if items else empty

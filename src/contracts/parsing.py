@@ -15,6 +15,7 @@ from finlake.contracts.checks import Check
 from finlake.contracts.contract import BRONZE_META, currency_columns, needed_columns, silver_type
 
 BLANKS = " \t\r\n\u00a0\u202f\ufeff"
+_BETWEEN = "' \u00a0\u202f’"  # between groups of three digits, beside the comma or point that is not the decimal mark
 NOT_FINITE = r"^(?i)[+-]?(inf|infinity|nan|1\.#inf|1\.#qnan)$"
 _KEPT = tuple(name for name in BRONZE_META if name != "_extra")
 
@@ -141,16 +142,16 @@ def _text(name: str, column: ColumnContract, source: Source) -> Reading:
 
 def _numeric(name: str, column: ColumnContract, source: Source) -> Reading:
     text, plain = F.col(f"_t_{name}"), F.col(f"_n_{name}")
-    mark, groups = ("\\.", ",") if source.read.decimal == "." else (",", ".")
-    between = rf"[{groups}' \u00a0\u202f’]"
-    whole = rf"(\d+|\d{{1,3}}({between}\d{{3}})+)"
-    shape = rf"^[+-]?({whole}({mark}\d*)?|{mark}\d+)([eE][+-]?\d+)?$"
-    bare = F.regexp_replace(text, between, "")
-    normal = F.when(text.rlike(shape), F.replace(bare, F.lit(","), F.lit(".")) if source.read.decimal == "," else bare)
-    layers = [{f"_n_{name}": normal}]
+    comma = source.read.decimal == ","
+    mark, between = (",", f".{_BETWEEN}") if comma else (".", f",{_BETWEEN}")
+    whole = rf"(\d+|\d{{1,3}}([{between}]\d{{3}})+)"
+    shape = rf"^[+-]?({whole}([{mark}]\d*)?|[{mark}]\d+)([eE][+-]?\d+)?$"
+    bare = F.translate(text, f",{between}", ".") if comma else F.translate(text, between, "")
+    simple = text.rlike(r"^-?\d++(\.\d++)?$") if not comma else text.rlike(r"^-?\d++$")
+    layers = [{f"_n_{name}": F.when(simple, text).when(text.rlike(shape), bare)}]
     kind = "a whole number" if column.type == "integer" else "a number"
     flaws = [
-        Flaw("is a finite number", "is not a finite number", text.rlike(NOT_FINITE)),
+        Flaw("is a finite number", "is not a finite number", plain.isNull() & text.rlike(NOT_FINITE)),
         Flaw(f"is {kind}", f"is not {kind}", plain.isNull()),
     ]
     if column.type == "number":

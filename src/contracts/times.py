@@ -13,6 +13,9 @@ from finlake.config import Column as ColumnContract
 _ISO_TIME = r"\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?"
 _OFFSET = r"(Z|z|[+-]\d{2}(:?\d{2})?)"
 _ISO = rf"^\d{{4}}-\d{{2}}-\d{{2}}([T ]{_ISO_TIME}( ?{_OFFSET})?)?$"
+_AS_CAST = (
+    r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z?)?$"  # what most files hold, and Spark reads as it is
+)
 _ISO_DAY = r"^\d{4}-\d{2}-\d{2}([T ]00:00(:00([.,]0{1,9})?)?(Z|[+-]00(:?00)?)?)?$"
 _HAS_OFFSET = rf"^.{{11}}.*{_OFFSET}$"
 _LAST_SECOND = 253_402_300_799  # of the year 9999, the last one Spark knows
@@ -91,7 +94,8 @@ def _moment(text: Column, form: str) -> Column:
         return F.try_to_timestamp(text, F.lit(form))
     dotted = F.translate(text, ",z", ".Z")
     spaced = F.regexp_replace(dotted, " (Z|[+-])", "$1")
-    return F.when(text.rlike(_ISO), F.regexp_replace(spaced, r"([+-]\d{2}):?(\d{2})$", "$1:$2")).try_cast("timestamp")
+    with_colon = F.regexp_replace(spaced, r"([+-]\d{2}):?(\d{2})$", "$1:$2")
+    return F.when(text.rlike(_AS_CAST), text).when(text.rlike(_ISO), with_colon).try_cast("timestamp")
 
 
 def _day(text: Column, form: str) -> Column:

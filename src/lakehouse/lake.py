@@ -43,6 +43,7 @@ class Lake:
         self.reads: dict[str, int] = {}
         self.writes: dict[str, int] = {}
         self._registered: set[str] = set()
+        self._views: dict[str, tuple[str, str]] | None = None
         if root is not None:
             check_format(root)
             for schema in SCHEMAS:
@@ -53,7 +54,7 @@ class Lake:
     def exists(self, name: str) -> bool:
         if self.root is None:
             return self.spark.catalog.tableExists(self.names.full(name))
-        if self._log(name).is_dir():
+        if _committed(self._log(name)):
             self._register(name)
             return True
         return False
@@ -61,10 +62,8 @@ class Lake:
     def tables(self) -> list[str]:
         """Two-part names of the tables there are, without views."""
         if self.root is not None:
-            found = (
-                f"{s}.{p.parent.name}" for s in SCHEMAS for p in (self.root / self.names.schema(s)).glob("*/_delta_log")
-            )
-            return sorted(found)
+            logs = ((s, log) for s in SCHEMAS for log in (self.root / self.names.schema(s)).glob("*/_delta_log"))
+            return sorted(f"{schema}.{log.parent.name}" for schema, log in logs if _committed(log))
         names = []
         for schema in SCHEMAS:
             rows = self.spark.sql(f"SHOW TABLES IN `{self.names.catalog}`.`{self.names.schema(schema)}`").collect()
@@ -158,7 +157,9 @@ class Lake:
                 for c in df.columns
             )
         )
-        self.exists(name)
+        if not self.exists(name) and self.root is not None:
+            # what a process that was killed before its first commit left behind
+            shutil.rmtree(self._log(name).parent, ignore_errors=True)
         with self._temp_view(described) as view:
             self.spark.sql(
                 f"CREATE OR REPLACE TABLE {self.names.full(name)} USING delta{self._clause(name, df, about, cluster_by)} "
@@ -217,12 +218,13 @@ class Lake:
         for read in tables_in(sql):
             self._see(read)
         self._define(name, sql, about)
-        known = self.views()
+        known = self.views() if self._views is None else self._views
         row = self.spark.createDataFrame([(name, sql, about)], "name string, sql string, about string")
         if name not in known:
             self.append("ops.views", row)
         elif known[name] != (sql, about):
             self.merge("ops.views", row, on=["name"], update=["sql", "about"])
+        self._views = {**known, name: (sql, about)}
 
     @contextmanager
     def lock(self, step: str, wait: float = 3600) -> Iterator[None]:
@@ -289,7 +291,8 @@ class Lake:
         if not self.exists("ops.views"):
             return {}
         rows = self.spark.table(self.names.full("ops.views")).collect()
-        return {row["name"]: (row["sql"], row["about"]) for row in rows}
+        self._views = {row["name"]: (row["sql"], row["about"]) for row in rows}
+        return self._views
 
     def _define(self, name: str, sql: str, about: str) -> None:
         self.spark.sql(f"CREATE OR REPLACE VIEW {self.names.full(name)}{_comment(about)} AS {self.names.qualify(sql)}")
@@ -338,6 +341,10 @@ def open_lake(config: Config, spark: SparkSession | None = None) -> Lake:
         root.mkdir(parents=True, exist_ok=True)
     session = spark or open_session(target.spark, root / "warehouse" if root else None)
     return Lake(session, target, root)
+
+
+def _committed(log: Path) -> bool:
+    return next(log.glob("*.json"), None) is not None
 
 
 def _odd_names(kind: DataType) -> bool:

@@ -36,8 +36,6 @@ _LOCAL = {
 _LOGGING = Path(__file__).with_name("log4j2.properties")
 _JAVA_OPTIONS = [
     "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
-    "-XX:ReservedCodeCacheSize=256m",  # with one compiler the default is 48 MB; once full, nothing is compiled any more
     "-XX:-DontCompileHugeMethods",  # the code Spark writes for wide rows is huge
     "-Duser.timezone=UTC",
     f"-Dlog4j2.configurationFile={_LOGGING.as_uri()}",

@@ -13,8 +13,8 @@ AS_OF = "2026-01-02T08:00"
 _REGIONS = ("north", "south", "west")
 
 
-def write_small_lake(root: Path, claims: int = 240) -> tuple[Path, Path]:
-    """Configuration and lake folder under `root`, with files in the lake's landing folder."""
+def write_small_lake(root: Path, claims: int = 240, days: int = 365) -> tuple[Path, Path]:
+    """Configuration and lake folder under `root`, with files in the lake's landing folder: claims of `days` up to 2026."""
     conf, landing = write_small_conf(root), root / "lake" / "landing"
     policies = [
         {"policy_no": f"p{i:03d}", "holder": f"Holder {i}", "begins_on": f"{1 + i % 28:02d}.01.2024"} for i in range(40)
@@ -22,9 +22,7 @@ def write_small_lake(root: Path, claims: int = 240) -> tuple[Path, Path]:
     _write(landing / "policies" / "policies.jsonl", "".join(json.dumps(row) + "\n" for row in policies))
     lines = ["Claim No;policy_no;happened;reported;claimed;region;outcome;closed"]
     for i in range(claims):
-        happened = datetime(2025, 1, 1, 9) + timedelta(hours=36 * i)
-        if happened > datetime(2025, 12, 31):
-            break
+        happened = datetime(2025, 12, 31, 9) - timedelta(days=days) * (1 - i / claims)
         lines.append(_claim(i, happened, 50 + (i * 37) % 900, "fraud" if i % 11 == 0 else "paid"))
     lines.append(_claim(3, datetime(2025, 1, 5, 21), 999, "paid", days_to_report=9))
     lines.append("c9999;p001;05.02.2025 10:00;2025-02-06 10:00:00;a lot;north;;")

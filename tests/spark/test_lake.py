@@ -41,10 +41,8 @@ def test_a_view_is_seen_by_a_process_with_a_catalog_of_its_own(lake, spark):
     lake.view("bi.big", "SELECT id FROM gold.things WHERE id > 2", about="Big ones")
     lake.view("bi.bigger", "SELECT id + 1 AS id FROM bi.big")
     for schema in SCHEMAS:
-        for table in spark.catalog.listTables(f"spark_catalog.{schema}"):
-            kind = "VIEW" if table.tableType == "VIEW" else None
-            if kind:
-                spark.sql(f"DROP VIEW spark_catalog.{schema}.{table.name}")
+        for row in spark.sql(f"SHOW VIEWS IN spark_catalog.{schema}").where("NOT isTemporary").collect():
+            spark.sql(f"DROP VIEW spark_catalog.{schema}.{row['viewName']}")
     other = Lake(spark, _target(lake), lake.root)
     assert [row["id"] for row in other.sql("select * from bi.bigger").collect()] == [6]
 
@@ -72,3 +70,12 @@ def _target(lake):
     from finlake.config import Target
 
     return Target(target="local", lake=str(lake.root))
+
+
+def test_files_of_a_first_write_that_was_killed_are_no_table_and_do_not_stop_the_next_one(lake):
+    folder = lake.root / "gold" / "best_days"
+    (folder / "_delta_log").mkdir(parents=True)
+    (folder / "part-00000-of-a-killed-write.parquet").write_bytes(b"PAR1")
+    assert not lake.exists("gold.best_days") and "gold.best_days" not in lake.tables()
+    lake.overwrite("gold.best_days", lake.spark.range(3))
+    assert lake.read("gold.best_days").count() == 3

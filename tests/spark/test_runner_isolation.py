@@ -27,7 +27,7 @@ def test_spark_settings_views_database_and_mlflow_runs_are_put_back(spark: Any, 
     def look() -> None:
         seen["partitions"] = spark.conf.get("spark.sql.shuffle.partitions")
         seen["setting"] = spark.conf.get("spark.sql.left.behind", "none")
-        seen["views"] = [table.name for table in spark.catalog.listTables() if table.isTemporary]
+        seen["views"] = [row["tableName"] for row in spark.sql("SHOW TABLES").where("isTemporary").collect()]
         seen["database"] = spark.catalog.currentDatabase()
         seen["run"] = mlflow.active_run()
 

@@ -73,7 +73,7 @@ def _session() -> SparkSession | None:
 
 
 def _spark_state(spark: SparkSession) -> tuple[dict[str, str], set[str], str]:
-    views = {table.name for table in spark.catalog.listTables() if table.isTemporary}
+    views = {row["tableName"] for row in spark.sql("SHOW TABLES").where("isTemporary").collect()}
     return dict(spark.conf.getAll), views, spark.catalog.currentDatabase()
 
 
