@@ -64,7 +64,8 @@ def _wanted(name: str, pattern: str) -> bool:
 def _found(path: Path, landing: Path) -> Found:
     seen = path.stat()
     name = path.relative_to(landing).as_posix() if path.is_relative_to(landing) else path.name
-    return Found(path.absolute(), mask_path(name), seen.st_size, _time(seen))
+    # Spark takes `..` out of paths, and rows are told apart by the path Spark gives
+    return Found(Path(os.path.abspath(path)), mask_path(name), seen.st_size, _time(seen))
 
 
 def _time(seen: os.stat_result) -> datetime:

@@ -71,7 +71,8 @@ def parse(bronze: DataFrame, source: Source) -> Parsed:
     frame = bronze.select(*_KEPT, row_id().alias("_row_id"), raw.alias("_raw"), *texts)
     readings = {name: read_column(name, column, source) for name, column in source.silver_columns.items()}
     coded = {f"_t_{name}": _code(name, column) for name, column in source.silver_columns.items() if column.codes}
-    frame = frame.withColumns({**{f"_r_{name[3:]}": F.col(name) for name in coded}, **coded})
+    if coded:  # Spark Connect refuses to add no columns
+        frame = frame.withColumns({**{f"_r_{name[3:]}": F.col(name) for name in coded}, **coded})
     for depth in range(max((len(reading.layers) for reading in readings.values()), default=0)):
         layer = [reading.layers[depth] for reading in readings.values() if depth < len(reading.layers)]
         frame = frame.withColumns({name: helper for helpers in layer for name, helper in helpers.items()})

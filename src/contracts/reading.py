@@ -66,7 +66,8 @@ def _private(rows: DataFrame, source: Source, key: bytes | None) -> DataFrame:
     """Tokens for card numbers; unknown columns and raw text are masked."""
     words = tuple(source.read.null_words)
     pans = [name for name, column in source.columns.items() if column.pii == "pan"]
-    rows = rows.withColumns({name: plain(F.col(f"`{name}`")) for name in pans})
+    if pans:  # Spark Connect refuses to add no columns
+        rows = rows.withColumns({name: plain(F.col(f"`{name}`")) for name in pans})
     changed = {name: sealed(F.col(f"`{name}`"), key or b"", words) for name in pans}
     changed[CORRUPT] = F.left(mask_pans(F.col(CORRUPT)), F.lit(LONGEST_TEXT))
     changed[EXTRA] = F.map_from_entries(F.transform(F.map_entries(EXTRA), _masked_entry))

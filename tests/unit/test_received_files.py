@@ -51,6 +51,13 @@ def test_hidden_unfinished_and_other_files_are_passed_over(tmp_path: Path) -> No
     assert find(tmp_path, source(**{"from": "nothing"}).read) == []
 
 
+def test_a_landing_folder_above_the_present_one_gives_paths_without_dots(tmp_path: Path) -> None:
+    (tmp_path / "pay").mkdir()
+    (tmp_path / "here").mkdir()
+    (tmp_path / "pay" / "a.csv").write_text("id\n1\n")
+    assert [found.path for found in find(tmp_path / "here" / "..", source().read)] == [tmp_path / "pay" / "a.csv"]
+
+
 def test_equal_content_has_one_digest_and_empty_files_stay_apart(tmp_path: Path) -> None:
     for name, content in (("a", b"x"), ("b", b"x"), ("c", b""), ("d", b"")):
         put(tmp_path, f"pay/{name}", content)
