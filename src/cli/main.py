@@ -178,7 +178,7 @@ def doctor(options: Options, deep: bool) -> dict[str, Any]:
 
 
 def _step_command(name: str, argument: str | None, about: str) -> click.Command:
-    def command(options: Options, **arguments: str) -> dict[str, Any]:
+    def command(options: Options, **arguments: Any) -> dict[str, Any]:
         from finlake.cli.steps import run_named_step
 
         return run_named_step(options, name, arguments)
@@ -187,6 +187,9 @@ def _step_command(name: str, argument: str | None, about: str) -> click.Command:
     if argument:
         flag = "--" + argument.replace("_", "-")
         made = click.option(flag, default="all", show_default=True, help="One by name, or all.")(made)
+    if name == "refine":
+        again = "Make silver again from all of bronze, by the contract of today."
+        made = click.option("--rebuild", is_flag=True, help=again)(made)
     return click.command(name=name, help=f"Step: {about}")(made)
 
 

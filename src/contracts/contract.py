@@ -26,6 +26,23 @@ def _without_words(value: object) -> object:
     return [_without_words(item) for item in value] if isinstance(value, list) else value
 
 
+def layout(source: Source) -> str:
+    """What makes rows into versions, in words: rows versioned otherwise cannot stand in the same silver table."""
+    later = [f"{', '.join(group.columns)} from {_clock(group.known_at)}" for group in source.known_later]
+    parts = {
+        "key": ", ".join(source.key),
+        "latest_by": sequence_column(source),
+        "happened_at": source.happened_at,
+        "known_at": _clock(source.known_at),
+        "known_later": "; ".join(later),
+    }
+    return " · ".join(f"{name} {text}" for name, text in parts.items() if text)
+
+
+def _clock(clock: Clock) -> str:
+    return f"{clock.column} plus {clock.plus.interval}" if clock.plus else clock.column
+
+
 def clock_column(source: Source, clock: Clock) -> str:
     """The silver column a clock reads; the word `happened_at` stands for the contract's own happened_at column."""
     if clock.column == "happened_at" and clock.column not in source.silver_columns:

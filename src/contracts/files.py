@@ -9,7 +9,7 @@ import gzip
 import hashlib
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,15 +50,31 @@ def find(landing: Path, read: Read) -> list[Found]:
     start = landing / read.from_
     if start.is_file():
         return [_found(start, landing)]
+    return [_found(path, landing) for path in _visible(start) if _wanted(path.name, read.pattern)]
+
+
+def unclaimed(landing: Path, reads: Iterable[Read]) -> list[str]:
+    """Files in the folders of these sources that none of them takes: unfinished, or outside every pattern."""
+    seen: set[Path] = set()
+    taken: set[Path] = set()
+    for read in reads:
+        start = landing / read.from_
+        files = [start] if start.is_file() else _visible(start)
+        seen.update(files)
+        taken.update(path for path in files if path == start or _wanted(path.name, read.pattern))
+    return [mask_path(os.path.relpath(path, landing)) for path in sorted(seen - taken)]
+
+
+def _visible(start: Path) -> list[Path]:
     paths = []
     for folder, folders, names in os.walk(start, followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
-        paths += [Path(folder) / name for name in sorted(names) if _wanted(name, read.pattern)]
-    return [_found(path, landing) for path in sorted(paths) if path.is_file()]
+        paths += [Path(folder) / name for name in names if not name.startswith((".", "_"))]
+    return [path for path in sorted(paths) if path.is_file()]
 
 
 def _wanted(name: str, pattern: str) -> bool:
-    return not name.startswith((".", "_")) and not name.endswith(_UNFINISHED) and fnmatch.fnmatchcase(name, pattern)
+    return not name.endswith(_UNFINISHED) and fnmatch.fnmatchcase(name, pattern)
 
 
 def _found(path: Path, landing: Path) -> Found:

@@ -51,6 +51,11 @@ def metadata_path() -> Column:
     return F.regexp_replace("_metadata.file_path", "^[a-z0-9]+:/+", "/")
 
 
+def with_decimal_mark(number: Column, source: Source) -> Column:
+    """The text of a value that came as a number, not as text, with the mark that the contract's numbers have."""
+    return F.replace(number, F.lit("."), F.lit(",")) if source.read.decimal == "," else number
+
+
 def raw_frame(
     rows: DataFrame,
     source: Source,

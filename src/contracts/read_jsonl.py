@@ -10,7 +10,15 @@ from pyspark.sql import functions as F
 from finlake.config import Source
 from finlake.contracts import headers
 from finlake.contracts.files import WIDE, Found, decode, encoding_name, sample, single_byte
-from finlake.contracts.inspection import PATH, Inspection, glob_safe, metadata_path, raw_frame, spark_path
+from finlake.contracts.inspection import (
+    PATH,
+    Inspection,
+    glob_safe,
+    metadata_path,
+    raw_frame,
+    spark_path,
+    with_decimal_mark,
+)
 
 _MOST_KEYS = 2_000
 # Spark turns numbers into doubles on their way to text. So numbers are quoted first, and carry this mark, which no
@@ -80,7 +88,7 @@ def _lines(spark: SparkSession, source: Source, files: Sequence[Found]) -> DataF
     quoted = F.regexp_replace(quoted, f"{_MARK}([^{_MARK}]*){_MARK}", f'"{_MARK}$1"')
     whole = F.from_json(F.concat(F.lit('{"row":'), quoted, F.lit("}")), "row map<string,string>")["row"]
     once = F.size(F.array_distinct(F.map_keys(whole))) == F.size(whole)
-    entry = F.when(once & ~text.contains(_MARK), F.transform_values(whole, lambda _, value: _unmarked(value)))
+    entry = F.when(once & ~text.contains(_MARK), F.transform_values(whole, lambda _, value: _unmarked(value, source)))
     return lines.withColumn("_text", text).withColumn("_map", entry)
 
 
@@ -92,7 +100,8 @@ def _text(encoding: str) -> Column:
     return F.translate(latin, upper.decode("latin-1"), upper.decode(encoding, "replace"))
 
 
-def _unmarked(value: Column) -> Column:
+def _unmarked(value: Column, source: Source) -> Column:
     """Numbers without mark; inside nested values also without the quotes they got."""
     nested = F.regexp_replace(value, f'"{_MARK}([^"]*)"', "$1")
-    return F.when(value.rlike(r"^[\[{]"), nested).otherwise(F.replace(value, F.lit(_MARK), F.lit("")))
+    number = with_decimal_mark(F.replace(value, F.lit(_MARK), F.lit("")), source)
+    return F.when(value.rlike(r"^[\[{]"), nested).when(value.startswith(_MARK), number).otherwise(value)

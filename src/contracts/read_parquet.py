@@ -13,7 +13,7 @@ from pyspark.sql import types as T
 from finlake.config import Source
 from finlake.contracts import headers
 from finlake.contracts.files import Found
-from finlake.contracts.inspection import Inspection, glob_safe, raw_frame
+from finlake.contracts.inspection import Inspection, glob_safe, raw_frame, with_decimal_mark
 
 _TIME = "yyyy-MM-dd HH:mm:ss.SSSSSS"
 _EXACT = 2**53
@@ -40,7 +40,12 @@ def read_group(spark: SparkSession, source: Source, files: Sequence[Found], insp
     rows = spark.read.parquet(*[glob_safe(found.path) for found in files])
     types = {field.name: field.dataType for field in rows.schema.fields}
     header, match = inspection.header, inspection.match
-    text = {place: _text(F.col(_quoted(name)), types[name], kinds[place]) for place, name in enumerate(header)}
+    text = {}
+    for place, name in enumerate(header):
+        value, kind = F.col(_quoted(name)), types[name]
+        text[place] = _text(value, kind, kinds[place])
+        if isinstance(kind, T.FractionalType):
+            text[place] = with_decimal_mark(text[place], source)
     return raw_frame(
         rows,
         source,

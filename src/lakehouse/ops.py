@@ -23,7 +23,7 @@ FRESHNESS = (
 )
 BATCHES = (
     "source string, batch string, received bigint, silver bigint, superseded bigint, duplicate bigint, quarantined bigint, "
-    "adds_up boolean, contract string, status string, reason string, refined_at timestamp, run_id string"
+    "adds_up boolean, contract string, status string, reason string, refined_at timestamp, run_id string, layout string"
 )
 QUALITY = (
     "source string, batch string, rule string, expectation string, columns array<string>, severity string, checked bigint, "

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
-from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
 from finlake.config import Source
-from finlake.contracts.files import Found, broken, content_digest, find
+from finlake.contracts.files import Found, broken, content_digest, find, unclaimed
 from finlake.contracts.inspection import CORRUPT, Inspection
 from finlake.contracts.masking import mask_text
 from finlake.contracts.reading import Received, inspect, read_batch
 from finlake.errors import FinlakeError, FreshnessError, InputError
 from finlake.lakehouse.ops import FRESHNESS
+from finlake.lakehouse.spark_errors import SPARK_ERRORS, in_one_line
 from finlake.monitoring.freshness import Verdict, judge
 from finlake.pipelines.ledger import DONE, Entry, Ledger, batch_name, last_arrival
 from finlake.pipelines.pan_key import pan_key
@@ -51,12 +51,13 @@ def ingest(step: Step, source: str = "all") -> dict[str, object]:
     work = {name: Work(step.config.sources[name]) for name in names}
     for one in work.values():
         _guarded(one, partial(_plan, step, one, ledger))
+    _warn_of_unclaimed(step)
     ledger.save()
     key = None
     if any(one.batches and _has_pan(one.source) for one in work.values()):
         key = pan_key(step)
     for one in work.values():
-        _guarded(one, partial(_load, step, one, key))
+        _guarded(one, partial(_load, step, one, ledger, key))
     rows = _mark_loaded(step, work, ledger)
     ledger.save()
     stale = _freshness(step, names, ledger)
@@ -73,9 +74,8 @@ def _guarded(one: Work, action: Callable[[], None]) -> None:
         action()
     except FinlakeError as error:
         one.problems.append(f"{one.source.source}: {mask_text(str(error))}")
-    except PySparkException as error:
-        first = str(error).partition("\n")[0]
-        one.problems.append(f"{one.source.source}: Spark could not read the files: {mask_text(first)}")
+    except SPARK_ERRORS as error:
+        one.problems.append(f"{one.source.source}: Spark could not read the files: {mask_text(in_one_line(error))}")
 
 
 def _has_pan(source: Source) -> bool:
@@ -83,6 +83,13 @@ def _has_pan(source: Source) -> bool:
 
 
 # planning
+
+
+def _warn_of_unclaimed(step: Step) -> None:
+    files = unclaimed(step.lake.landing, [source.read for source in step.config.sources.values()])
+    if files:
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        step.warn(f"{files[0]}{more}: no source takes it (unfinished, or outside every `pattern`); it is not read")
 
 
 def _plan(step: Step, one: Work, ledger: Ledger) -> None:
@@ -211,7 +218,7 @@ def _entry(
 # loading
 
 
-def _load(step: Step, one: Work, key: bytes | None) -> None:
+def _load(step: Step, one: Work, ledger: Ledger, key: bytes | None) -> None:
     """Writes each planned batch to bronze as one commit, the oldest first."""
     name = one.source.source
     if one.batches:
@@ -222,14 +229,46 @@ def _load(step: Step, one: Work, key: bytes | None) -> None:
     ):
         if moved := [file.found.file for file in files if file.found.changed()]:
             raise InputError(f"{moved[0]} was written to or removed while it was read; run ingest again")
-        step.lake.append(
-            f"bronze.{name}",
-            read_batch(step.lake.spark, one.source, batch, files, key),
-            txn=(f"bronze.{name}.{batch}", 1),
-            about=f"{one.source.about} As received; card numbers are tokens.",
-            comments={column: spec.about for column, spec in one.source.columns.items()} | _COMMENTS,
-        )
+        try:
+            _write(step, one, batch, files, key)
+        except SPARK_ERRORS:
+            readable = _readable(step, one, ledger, files, key)
+            if len(readable) == len(files):
+                raise
+            if not readable:
+                continue
+            batch = batch_name(file.digest for file in readable)
+            for file in readable:
+                look = file.inspection
+                ledger.put(_entry(ledger, name, file.digest, file.found, look, step.now, batch, "planned"))
+            ledger.save()
+            _write(step, one, batch, readable, key)
         one.loaded.append(batch)
+
+
+def _write(step: Step, one: Work, batch: str, files: list[Received], key: bytes | None) -> None:
+    name = one.source.source
+    step.lake.append(
+        f"bronze.{name}",
+        read_batch(step.lake.spark, one.source, batch, files, key),
+        txn=(f"bronze.{name}.{batch}", 1),
+        about=f"{one.source.about} As received; card numbers are tokens.",
+        comments={column: spec.about for column, spec in one.source.columns.items()} | _COMMENTS,
+    )
+
+
+def _readable(step: Step, one: Work, ledger: Ledger, files: list[Received], key: bytes | None) -> list[Received]:
+    """The files that can be read to their end, each tried alone; the others are refused."""
+    readable: list[Received] = []
+    for file in files:
+        try:
+            rows = read_batch(step.lake.spark, one.source, "", [file], key)
+            rows.write.format("noop").mode("overwrite").save()
+            readable.append(file)
+        except SPARK_ERRORS as error:
+            why = f"the file begins well but cannot be read to its end ({in_one_line(error)}); send it again"
+            _refuse(one, ledger, file.digest, file.found, replace(file.inspection, problem=why), step.now)
+    return readable
 
 
 def _written(step: Step, name: str, batch: str) -> bool:

@@ -35,13 +35,16 @@ class Work:
 
     `retried` counts rows of older batches that deserve another look; `waited` is whether quarantine already holds rows
     of the new batches (the run was interrupted, or they were held); `noted` says the same of the duplicates.
-    `again` lists rules whose broken rows are asked once more.
+    `again` lists rules whose broken rows are asked once more. `rebuild`: silver is replaced, not added to.
+    `layout` is how the batches in silver were made into versions.
     """
 
     step: Step
     source: Source
     contract: str
     pending: list[str]
+    layout: str = ""
+    rebuild: bool = False
     retried: int = 0
     waited: bool = False
     noted: bool = False
@@ -61,11 +64,12 @@ class Work:
         return self.step.lake.read(self.table(schema))
 
 
-def refine(step: Step, source: str = "all") -> Values:
+def refine(step: Step, source: str = "all", rebuild: bool = False) -> Values:
     """Brings every new batch of the sources into silver, and rows out of quarantine whose contract changed.
 
     A batch that breaks a limit is held: all its rows stay in quarantine. Other batches and sources go on, and the
-    step fails at the end. Interrupted anywhere, it can be run again.
+    step fails at the end. Interrupted anywhere, it can be run again. With `rebuild`, silver is made again from all of
+    bronze by the contract of today, in one commit.
 
     Raises:
         ContractError: batches are held, or the rows of a batch do not add up.
@@ -74,12 +78,16 @@ def refine(step: Step, source: str = "all") -> Values:
     names = list(sources) if source == "all" else [step.config.source(source).source]
     names = [name for name in names if lake.exists(f"bronze.{name}")]
     book = records.Book.open(step, names)
+    if rebuild:
+        for name in names:
+            book.forget(name)
     done: list[Work] = []
     stopped: list[str] = []
 
     def refine_one(name: str) -> None:
         fresh = {other.name for other in done} if source == "all" else set(sources)
         work = _plan(step, sources[name], book, fresh)
+        work.rebuild = rebuild
         if work.pending or work.retried:
             _refine_source(work)
             done.append(work)
@@ -116,7 +124,7 @@ def _plan(step: Step, source: Source, book: records.Book, fresh: set[str]) -> Wo
     Rows that lacked a partner deserve it when the other source is among the `fresh` ones.
     """
     contract = contract_digest(source)
-    work = Work(step, source, contract, book.pending(source.source, contract))
+    work = Work(step, source, contract, book.pending(source.source, contract), book.layout(source.source))
     work.noted = any((source.source, batch) in book.doubled for batch in work.pending)
     for reference in references_of(source, step.config.sources):
         if step.lake.exists(f"silver.{reference.source}"):
@@ -141,7 +149,8 @@ def _retried(work: Work) -> DataFrame:
 
 def _refine_source(work: Work) -> None:
     source, lake = work.source, work.step.lake
-    records.check_layout(work)
+    if not work.rebuild:
+        records.check_layout(work)
     judged = _staged(work, _judge(work))
     fresh = judged.frame.where(F.col("_batch").isin(work.pending))
     if work.pending:
@@ -172,7 +181,9 @@ def _write_silver(work: Work, rows: DataFrame) -> None:
     """Adds new versions; of rows that are there, only the end of their time changes."""
     lake, table, about = work.step.lake, work.table("silver"), work.source.about
     comments, cluster_by = silver_comments(work.source), work.source.key[:4]
-    if lake.exists(table):
+    if work.rebuild:
+        lake.overwrite(table, rows, about=about, comments=comments, cluster_by=cluster_by)
+    elif lake.exists(table):
         lake.merge(table, rows, on=["_row_id", "_part"], update=["known_to"], comments=comments)
     else:
         lake.append(table, rows, about=about, comments=comments, cluster_by=cluster_by)
@@ -200,7 +211,7 @@ def _judge(work: Work) -> Judged:
 
 def _touched(work: Work, good: DataFrame) -> DataFrame | None:
     """Silver's rows of the keys that occur in new rows."""
-    if not work.step.lake.exists(work.table("silver")):
+    if work.rebuild or not work.step.lake.exists(work.table("silver")):
         return None
     return work.read("silver").join(good.select(*work.source.key).distinct(), work.source.key, "left_semi")
 

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from finlake.contracts.accounting import Account, accounts, count_duplicates, count_quarantined, count_silver
 from finlake.contracts.checks import Outcome
-from finlake.contracts.contract import silver_type
+from finlake.contracts.contract import layout, silver_type
 from finlake.errors import ContractError
 from finlake.lakehouse.ops import BATCHES, QUALITY
 from finlake.pipelines.step import Step
@@ -30,7 +30,7 @@ class Book:
 
     step: Step
     loaded: dict[str, set[str]] = field(default_factory=dict)
-    batches: dict[tuple[str, str], Row] = field(default_factory=dict)
+    batches: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     doubled: set[tuple[str, str]] = field(default_factory=set)
 
     @classmethod
@@ -46,7 +46,8 @@ class Book:
         for row in files.select("source", "batch").distinct().collect():
             book.loaded.setdefault(row["source"], set()).add(row["batch"])
         if lake.exists("ops.batches"):
-            book.batches = {(row["source"], row["batch"]): row for row in lake.read("ops.batches").collect()}
+            rows = [{"layout": "", **row.asDict()} for row in lake.read("ops.batches").collect()]
+            book.batches = {(row["source"], row["batch"]): row for row in rows}
         if lake.exists("ops.duplicates"):
             noted = lake.read("ops.duplicates").select("source", "batch").distinct().collect()
             book.doubled = {(row["source"], row["batch"]) for row in noted}
@@ -60,6 +61,24 @@ class Book:
             if owner == source and row["adds_up"] and (row["status"] == "refined" or row["contract"] == contract)
         }
         return sorted(self.loaded.get(source, set()) - done)
+
+    def layout(self, source: str) -> str:
+        """How the batches of a source were made into versions; empty where none was yet."""
+        mine = (row["layout"] for (owner, _), row in self.batches.items() if owner == source)
+        return max((text for text in mine if text), default="")
+
+    def forget(self, source: str) -> None:
+        """Makes every batch of a source new again. Quarantine stays: its rows are judged and released again.
+
+        The layout is kept until silver is replaced, so that an interrupted rebuild is noticed.
+        """
+        lake = self.step.lake
+        if lake.exists("ops.batches"):
+            mine = lake.read("ops.batches").where(F.col("source") == source).withColumn("adds_up", F.lit(False))
+            lake.merge("ops.batches", mine, on=["source", "batch"], update=["adds_up"])
+        lake.delete("ops.duplicates", f"source = '{source}'")
+        self.batches = {key: row for key, row in self.batches.items() if key[0] != source}
+        self.doubled = {key for key in self.doubled if key[0] != source}
 
     def close(self, works: list[Work]) -> dict[str, int]:
         """Writes quality and accounts; the accounts last, because they say that a batch is done.
@@ -118,9 +137,10 @@ class Book:
             work.held.get(account.batch, ""),
             self.step.now,
             self.step.run_id,
+            layout(work.source),
         )
         if old is not None and not new:
-            fate = (old["contract"], old["status"], old["reason"], old["refined_at"], old["run_id"])
+            fate = tuple(old[name] for name in ("contract", "status", "reason", "refined_at", "run_id", "layout"))
         rows = (account.received, account.silver, account.superseded, account.duplicate, account.quarantined)
         return (work.name, account.batch, *rows, account.adds_up, *fate)
 
@@ -146,20 +166,24 @@ class Book:
 
 
 def check_layout(work: Work) -> None:
-    """Silver keeps what it holds: a column that changed its type needs a rebuild.
+    """Silver keeps what it holds: another key, other clocks or another type of a column need a rebuild.
 
     Raises:
-        ContractError: a column of silver has another type than the contract now says.
+        ContractError: silver was made with another key, other clocks or another type than the contract now says.
     """
     lake, table = work.step.lake, work.table("silver")
     if not lake.exists(table):
         return
+    rebuild = f"make it again from bronze with `finlake refine --source {work.name} --rebuild`"
+    now, before = layout(work.source), work.layout
+    if before not in ("", now):
+        raise ContractError(f"{table} was made with {before}; the contract now says {now}; {rebuild}")
     held = dict(lake.read(table).dtypes)
     for name, column in work.source.silver_columns.items():
         if name in held and held[name] != silver_type(column):
             raise ContractError(
                 f"{table} holds {name} as {held[name]}, but the contract now says {silver_type(column)}; "
-                f"give the new reading another name with `as`, or rebuild {table} from bronze"
+                f"give the new reading another name with `as`, or {rebuild}"
             )
 
 

@@ -77,10 +77,10 @@ class House:
         ]  # fmt: skip
         self.lake.append(f"bronze.{source}", self.lake.spark.createDataFrame(values, schema))
 
-    def refine(self, source: str = "all", now: datetime = NOW) -> dict[str, Any]:
+    def refine(self, source: str = "all", now: datetime = NOW, rebuild: bool = False) -> dict[str, Any]:
         config = Config(self.root, Target(target="local"), sources=self.sources)
         self.step = Step(self.lake, config, now, "refine", say=self.said.append)
-        return refine(self.step, source)
+        return refine(self.step, source, rebuild)
 
     def silver(self, source: str = "payments") -> list[dict[str, Any]]:
         rows = (

@@ -227,5 +227,27 @@ def test_no_card_number_is_anywhere_in_the_lake(lake: Lake) -> None:
     assert "pan ****0005" in str(rows(lake))
 
 
+def test_a_file_that_fails_in_the_middle_is_refused_and_the_others_of_its_batch_are_loaded(lake: Lake) -> None:
+    for name in ("a", "b"):
+        ids = [f"{name}{n}" for n in range(5000)]
+        put(lake, f"pay/{name}.parquet", b"")
+        pd.DataFrame({"id": ids, "at": "2029-01-01"}).to_parquet(lake.landing / f"pay/{name}.parquet")
+    damaged = lake.landing / "pay/b.parquet"
+    content = bytearray(damaged.read_bytes())
+    content[200:4000] = b"x" * 3800
+    damaged.write_bytes(content)
+    parquet = source(read={"format": "parquet"}, columns={"card": {"type": "text"}})
+    _, said = run(lake, parquet)
+    assert "InputError: pay: refused pay/b.parquet: the file begins well but cannot be read to its end (" in said
+    assert "java" not in said
+    assert {name: (row["status"], row["rows"]) for name, row in book(lake).items()} == {
+        "a.parquet": ("loaded", 5000),
+        "b.parquet": ("refused", None),
+    }
+    assert len({row["_batch"] for row in rows(lake)}) == 1
+    damaged.unlink()
+    assert run(lake, parquet)[0] == {"pay": 0}
+
+
 def test_batches_are_named_by_their_content() -> None:
     assert batch_name(["b", "a"]) == batch_name(["a", "b"]) != batch_name(["a"])

@@ -110,6 +110,16 @@ def test_json_lines_in_another_encoding(spark: SparkSession, tmp_path: Path) -> 
     assert received(spark, tmp_path, source("jsonl", encoding="cp1252"))[0][0]["id"] == "€"
 
 
+def test_numbers_that_are_no_text_follow_the_contracts_decimal_mark(spark: SparkSession, tmp_path: Path) -> None:
+    put(tmp_path, "a.jsonl", '{"id":1.500,"at":"1.500,25","amt":[1.5]}\n')
+    rows, _ = received(spark, tmp_path, source("jsonl", {"amt": None}, decimal=","))
+    assert (rows[0]["id"], rows[0]["at"], rows[0]["amt"]) == ("1,500", "1.500,25", "[1.5]")
+    (tmp_path / "in" / "a.jsonl").unlink()
+    pd.DataFrame({"id": [1.125], "at": ["1.125"], "amt": [Decimal("2.50")]}).to_parquet(tmp_path / "in" / "a.parquet")
+    rows, _ = received(spark, tmp_path, source("parquet", {"amt": None}, decimal=","))
+    assert (rows[0]["id"], rows[0]["at"], rows[0]["amt"]) == ("1,125", "1.125", "2,50")
+
+
 def test_xml_attributes_and_elements_become_columns(spark: SparkSession, tmp_path: Path) -> None:
     put(
         tmp_path,

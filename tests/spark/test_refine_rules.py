@@ -122,6 +122,23 @@ def test_a_column_added_to_the_contract_is_found_among_what_arrived(lake, tmp_pa
     assert [r["_released_at"] for r in released] == [datetime(2025, 10, 15)]
 
 
+def test_another_key_or_clock_is_refused_until_silver_is_made_again(lake, tmp_path):
+    house = House(lake, tmp_path, payments())
+    house.receive("day1", [row("p1"), row("p1", holder="Bo"), row("p2", amount="x")])
+    house.receive("day2", [row("p1", sent_at="2025-10-05 10:00:00"), row("p1")], day=1)
+    house.refine()
+    assert house.accounts() == {"day1": (3, 0, 1, 0, 2), "day2": (2, 1, 0, 1, 0)}
+    house.sources["payments"] = payments(key=["number", "holder"])
+    house.receive("day3", [row("p3")], day=2)
+    with pytest.raises(ContractError, match=r"made with key number · .* now says key number, holder · .*--rebuild"):
+        house.refine()
+    house.refine("payments", rebuild=True)
+    assert house.accounts() == {"day1": (3, 1, 1, 0, 1), "day2": (2, 1, 0, 1, 0), "day3": (1, 1, 0, 0, 0)}
+    assert [r["holder"] for r in house.silver() if r["known_to"] is None] == ["Ada Lovelace", "Bo", "Ada Lovelace"]
+    assert list(house.reasons().values()) == [["amount is not a number"]]
+    assert house.refine() == {"rows": {}}
+
+
 def test_an_old_view_can_be_made_again_after_a_correction_and_vacuum(lake, tmp_path):
     house = House(lake, tmp_path, payments())
     house.receive("day1", [row("p1"), row("p2")])

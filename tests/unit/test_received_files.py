@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from finlake.config import Source
-from finlake.contracts.files import broken, content_digest, decode, encoding_name, find
+from finlake.contracts.files import broken, content_digest, decode, encoding_name, find, unclaimed
 from finlake.contracts.read_csv import inspect
 from finlake.errors import ConfigError
 
@@ -49,6 +49,9 @@ def test_hidden_unfinished_and_other_files_are_passed_over(tmp_path: Path) -> No
     assert [found.file for found in find(tmp_path, source(pattern="*.csv").read)] == ["pay/b.csv", "pay/sub/a.csv"]
     assert [found.file for found in find(tmp_path, source(**{"from": "pay/b.csv"}).read)] == ["pay/b.csv"]
     assert find(tmp_path, source(**{"from": "nothing"}).read) == []
+    assert unclaimed(tmp_path, [source(pattern="*.csv").read]) == ["pay/c.csv.tmp", "pay/d.part", "pay/f.txt"]
+    assert unclaimed(tmp_path, [source(pattern="*.csv").read, source(pattern="f*").read])[2:] == []
+    assert unclaimed(tmp_path, [source(**{"from": "pay/b.csv"}).read, source(**{"from": "nothing"}).read]) == []
 
 
 def test_a_landing_folder_above_the_present_one_gives_paths_without_dots(tmp_path: Path) -> None:
