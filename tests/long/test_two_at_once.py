@@ -9,7 +9,14 @@ from finlake.lakehouse import table_digest
 from tests.jobs.conftest import FINLAKE, ROOT, finlake
 from tests.jobs.small_lake import AS_OF, write_small_lake
 
-TABLES = ("bronze.claims", "bronze.policies", "silver.claims", "silver.policies", "quarantine.claims", "gold.claims_by_day")
+TABLES = (
+    "bronze.claims",
+    "bronze.policies",
+    "silver.claims",
+    "silver.policies",
+    "quarantine.claims",
+    "gold.claims_by_day",
+)
 VOLATILE = ("_arrived_at", "_quarantined_at", "_released_at")
 
 
@@ -17,7 +24,18 @@ def test_two_runs_at_once_leave_what_one_leaves(spark, tmp_path: Path) -> None:
     digests = []
     for runs in (1, 2):
         conf, lake = write_small_lake(tmp_path / str(runs))
-        command = ["run", "medallion", "--conf", str(conf), "--lake", str(lake), "--bundle", str(ROOT), "--as-of", AS_OF]
+        command = [
+            "run",
+            "medallion",
+            "--conf",
+            str(conf),
+            "--lake",
+            str(lake),
+            "--bundle",
+            str(ROOT),
+            "--as-of",
+            AS_OF,
+        ]
         started = [
             subprocess.Popen([str(FINLAKE), *command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
             for _ in range(runs)
