@@ -156,10 +156,15 @@ def _csv(path: Path, start: str, encoding: str, rows: int) -> Sample:
                 break
     except csv.Error as error:
         raise InputError(f"{path}: line {reader.line_num} is not CSV: {error}") from error
+    if not taken:
+        raise InputError(f"{path} is empty; a contract is drafted from a file with some rows")
     _refuse_preamble(path, taken)
     header = _has_header(taken)
     names = [name.strip() for name in taken[0]] if header else [f"column_{i + 1}" for i in range(len(taken[0]))]
     names = [name or f"column_{i + 1}" for i, name in enumerate(names)]
+    if twice := [name for name in names if names.count(name) > 1]:
+        places = ", ".join(str(place) for place, name in enumerate(names, 1) if name == twice[0])
+        raise InputError(f"{path} has several columns called {twice[0]!r} ({places}); give each a name of its own")
     body = taken[1:] if header else taken
     if not body:
         raise InputError(f"{path} has a header and no rows; a contract is drafted from a file with some rows")
@@ -176,10 +181,9 @@ def _csv(path: Path, start: str, encoding: str, rows: int) -> Sample:
     if any("\n" in value for row in body[:5000] for value in row):
         read["multiline"] = True
         notes["multiline"] = "quoted values hold line breaks"
-    columns: dict[str, list[str | None]] = {}
-    for index, name in enumerate(names):
-        if name not in columns:
-            columns[name] = [row[index] if index < len(row) else None for row in body]
+    columns: dict[str, list[str | None]] = {
+        name: [row[index] if index < len(row) else None for row in body] for index, name in enumerate(names)
+    }
     ragged = sum(len(row) != len(names) for row in body)
     if ragged:
         notes["rows"] = f"{ragged:,} of {len(body):,} rows do not have {len(names)} values; they will be quarantined"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from finlake.workbench import Workbench, open_workbench
 
 ROOT = Path(__file__).parents[2]
 FINLAKE = Path(sys.executable).with_name("finlake")
@@ -38,11 +40,13 @@ class Demo:
         given = [] if "--conf" in arguments else ["--conf", str(self.conf)]
         return finlake(*arguments, *given, "--lake", str(self.lake))
 
+    @cached_property
+    def bench(self) -> Workbench:
+        """The lake as a notebook opens it, in this process."""
+        return open_workbench(conf=self.conf, lake=str(self.lake))
+
     def query(self, sql: str) -> list[dict[str, Any]]:
-        done = self.run("sql", sql, "--format", "json", "--limit", "100000")
-        assert done.returncode == 0, done.stderr
-        rows: list[dict[str, Any]] = json.loads(done.stdout)
-        return rows
+        return [row.asDict(recursive=True) for row in self.bench.sql(sql).collect()]
 
 
 @pytest.fixture(scope="session")

@@ -191,6 +191,20 @@ def test_parquet_values_become_text_without_losing_digits(spark: SparkSession, t
     assert "not whole, readable Parquet" in refused["r.parquet"]
 
 
+def test_a_type_that_flips_between_files_loses_no_value(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name, values in (("a", [7]), ("b", ["7x"]), ("c", [7.5]), ("d", [True]), ("e", [None])):
+        pd.DataFrame({"id": values, "at": ["2025-01-01"]}).to_parquet(tmp_path / "in" / f"{name}.parquet")
+    rows, refused = received(spark, tmp_path, source("parquet"))
+    assert refused == {}
+    assert [row.get("id") for row in rows] == ["7", "7x", "7.5", "true", None]
+    put(tmp_path, "f.jsonl", '{"id":7,"at":1}\n{"id":"7","at":[1]}\n{"id":{"x":7},"at":true}\n')
+    for path in (tmp_path / "in").glob("*.parquet"):
+        path.unlink()
+    rows, _ = received(spark, tmp_path, source("jsonl"))
+    assert [(row["id"], row["at"]) for row in rows] == [("7", "1"), ("7", "[1]"), ('{"x":7}', "true")]
+
+
 @pytest.mark.parametrize(
     ("encoding", "content"),
     [
