@@ -146,20 +146,21 @@ def scoring(rows: int, repeat: int) -> None:
 
 
 def steps(lake: Path) -> None:
-    """Rows a second of the newest run of each step, from the lake's own record."""
+    """Rows a second of the longest run of each step, from the lake's own record."""
     if not (lake / "ops" / "runs").is_dir():
         _line(f"steps: no lake at {lake}; run `make demo` first")
         return
     opened = open_lake(Config(lake, Target(target="local", lake=str(lake))))
     query = (
-        "SELECT step, max_by(seconds, started_at) AS seconds, max_by(writes, started_at) AS writes FROM ops.runs "
-        "WHERE status = 'ok' AND step <> '' GROUP BY step ORDER BY step"
+        "SELECT step, max(seconds) AS seconds, max_by(writes, seconds) AS writes FROM ops.runs "
+        "WHERE status = 'ok' GROUP BY step ORDER BY min(started_at)"
     )
     for row in opened.sql(query).collect():
         data = [name for name in row["writes"] if not name.startswith("ops.")]
         rows = sum(opened.read(name).count() for name in data)
-        speed = f"{rows / row['seconds']:12,.0f} rows a second" if rows else ""
-        _line(f"step {row['step']:10} {row['seconds']:8.1f} s {rows:12,} rows {speed}")
+        if rows:
+            speed = rows / row["seconds"]
+            _line(f"step {row['step']:10} {row['seconds']:8.1f} s {rows:12,} rows {speed:12,.0f} rows a second")
 
 
 def compare(what: str, ours: Callable[[], object], reference: Callable[[], object], repeat: int) -> None:
