@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,8 +93,8 @@ def source_name(path: Path) -> str:
 
 def where(options: Options, file: Path) -> str:
     """The path to write: relative to the landing folder if the file lies in it, else absolute."""
-    folder = Path(options.data).absolute() if options.data else Path(options.lake or "lake").absolute() / "landing"
-    full = file.absolute()
+    folder = Path(os.path.abspath(options.data or Path(options.lake or "lake") / "landing"))
+    full = Path(os.path.abspath(file))
     return full.relative_to(folder).as_posix() if full.is_relative_to(folder) else full.as_posix()
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from finlake.contracts.draft_outcome import Outcome, outcome_of, separation, tells
 from finlake.contracts.draft_source import noted, scalar
-from finlake.contracts.profile import Guess, word_lists
+from finlake.contracts.profile import Guess
 from finlake.contracts.proposal import Proposal
 from finlake.errors import InputError, suggestion
 
-_SUSPICIOUS = 0.97
 _ENTITIES = 20
 _SHARE_CALLED = 0.01
 
@@ -29,19 +26,6 @@ class UseCaseDraft:
     later: list[tuple[list[str], str, str]]
 
 
-@dataclass(frozen=True)
-class _Outcome:
-    """The label: which values are positive, and when it is known."""
-
-    guess: Guess
-    condition: str
-    hits: list[bool | None]
-    clock: str
-    clock_column: Guess | None
-    matures: int
-    why: str
-
-
 def propose_use_case(made: Proposal, source: str, label: str, last: datetime | None = None) -> UseCaseDraft:
     """A use case that predicts `label`, a column of the drafted file. `last` is the file's last event, beyond the sample.
 
@@ -54,9 +38,9 @@ def propose_use_case(made: Proposal, source: str, label: str, last: datetime | N
     if made.happened_at is None or made.happened_at.moments is None:
         raise InputError("no column looks like a time, so nothing can be learnt from the past; add one and draft again")
     first, end = _span(made, last)
-    outcome = _outcome(made, target, (end - first).days)
+    outcome = outcome_of(made, target, (end - first).days)
     later = [guess for guess in (target, outcome.clock_column) if guess]
-    leaks = [guess for guess in made.guesses if guess not in later and _tells(guess, outcome.hits)]
+    leaks = [guess for guess in made.guesses if guess not in later and tells(guess, outcome.hits)]
     usable = [guess for guess in made.guesses if guess not in later and guess not in leaks]
     entity = _entity(made, usable)
     name = f"{source}_{target.name}"
@@ -77,113 +61,6 @@ def _span(made: Proposal, last: datetime | None) -> tuple[datetime, datetime]:
     assert made.happened_at is not None and made.happened_at.moments is not None
     moments = [moment for moment in made.happened_at.moments.values if moment]
     return min(moments), max([*moments, *([last] if last else [])])
-
-
-def _outcome(made: Proposal, target: Guess, days: int) -> _Outcome:
-    positive = _positive(target)
-    hits = [None if value is None else value in positive for value in target.values]
-    if target.type == "boolean":
-        condition = target.name
-    elif target.type in ("integer", "number"):
-        condition = " or ".join(f"{target.name} = {value}" for value in sorted(positive))
-    else:
-        condition = " or ".join(
-            f"{target.name} = '{value}'" for value in sorted(v.replace("'", "''") for v in positive)
-        )
-    clock = _clock(made, target)
-    if clock is None:
-        wait = max(1, min(30, days // 10))
-        return _Outcome(
-            target, condition, hits, f"{{happened_at plus: {wait} days}}", None, wait, "known later than the row itself"
-        )
-    gaps = sorted((b - a).total_seconds() / 86400 for a, b in _pairs(made.happened_at, clock) if b >= a)
-    wait = math.ceil(gaps[int(0.99 * (len(gaps) - 1))]) + 1
-    why = f"99% of {clock.name} lie within {wait} days of {made.happened_at.name if made.happened_at else ''}"
-    return _Outcome(target, condition, hits, clock.name, clock, wait, why)
-
-
-def _positive(target: Guess) -> set[str]:
-    """The values that mean `it happened`: by their words, else the rarer of a few."""
-    if target.type == "boolean" and target.true_words:
-        return {value for value in target.distinct if value.lower() in target.true_words}
-    if len(target.distinct) < 2:
-        raise InputError(f"{target.raw!r} has {len(target.distinct)} value(s) in the sample; a label needs two")
-    if len(target.distinct) > 20:
-        raise InputError(
-            f"{target.raw!r} has {len(target.distinct):,} different values; a label is a few words, or 0 and 1"
-        )
-    words = {value for value in target.distinct if value.lower().strip() in word_lists()["bad"]}
-    if words and len(words) < len(target.distinct):
-        return words
-    return {min(target.distinct.items(), key=lambda item: (item[1], item[0]))[0]}
-
-
-def _clock(made: Proposal, target: Guess) -> Guess | None:
-    for guess in made.guesses:
-        if guess in (made.happened_at, made.known_at, target) or guess.moments is None or not guess.hints("outcome"):
-            continue
-        pairs = list(_pairs(made.happened_at, guess))
-        if len(pairs) >= 50 and sum(b >= a for a, b in pairs) >= 0.97 * len(pairs):
-            return guess
-    return None
-
-
-def _pairs(first: Guess | None, second: Guess) -> Iterator[tuple[datetime, datetime]]:
-    if first is None or first.moments is None or second.moments is None:
-        return
-    for a, b in zip(first.moments.values, second.moments.values, strict=True):
-        if a and b:
-            yield a, b
-
-
-def _tells(guess: Guess, hits: list[bool | None]) -> bool:
-    """Whether the column alone nearly tells the label, by its values or by being empty: then it is known later, too."""
-    known = [(value, hit) for value, hit in zip(guess.values, hits, strict=True) if hit is not None]
-    positives = sum(hit for _, hit in known)
-    if positives < 30 or positives > len(known) - 30:
-        return False
-    filled = Counter(hit for value, hit in known if value is not None)
-    missing = Counter(hit for value, hit in known if value is None)
-    if filled and missing and _separates(filled[True], filled[False], missing[True], missing[False]):
-        return True
-    if guess.numbers:
-        pairs = [(n, hit) for n, hit in zip(guess.numbers, hits, strict=True) if n is not None and hit is not None]
-        area = _area(pairs)
-        return area > _SUSPICIOUS or area < 1 - _SUSPICIOUS
-    if len(guess.distinct) > 50:
-        return False
-    by_value: dict[str | None, Counter[bool]] = {}
-    for value, hit in known:
-        by_value.setdefault(value, Counter())[hit] += 1
-    rate = positives / len(known)
-    high = [counts for counts in by_value.values() if counts[True] > rate * counts.total()]
-    inside_true, inside_false = sum(c[True] for c in high), sum(c[False] for c in high)
-    return _separates(inside_true, inside_false, positives - inside_true, len(known) - positives - inside_false)
-
-
-def _separates(true_in: int, false_in: int, true_out: int, false_out: int) -> bool:
-    """Whether one side holds nearly all positives and nearly no negatives."""
-    positives, negatives = true_in + true_out, false_in + false_out
-    if not positives or not negatives:
-        return False
-    strength = (true_in / positives + false_out / negatives) / 2
-    return strength > _SUSPICIOUS or strength < 1 - _SUSPICIOUS
-
-
-def _area(pairs: list[tuple[float, bool]]) -> float:
-    """Chance that a positive lies above a negative; ties count half."""
-    positives, negatives = sum(hit for _, hit in pairs), sum(not hit for _, hit in pairs)
-    if not positives or not negatives:
-        return 0.5
-    by_value: dict[float, list[int]] = {}
-    for number, hit in pairs:
-        by_value.setdefault(number, [0, 0])[hit] += 1
-    below, area = 0, 0.0
-    for number in sorted(by_value):
-        no, yes = by_value[number]
-        area += yes * (below + no / 2)
-        below += no
-    return area / (positives * negatives)
 
 
 def _entity(made: Proposal, usable: list[Guess]) -> Guess | None:
@@ -293,7 +170,7 @@ def _use_case(
     name: str,
     source: str,
     target: Guess,
-    outcome: _Outcome,
+    outcome: Outcome,
     features: list[str],
     never: list[Guess],
     entity: Guess | None,
@@ -352,7 +229,7 @@ def _split(span: tuple[datetime, datetime], matures: int) -> list[str]:
     ]
 
 
-def _rule(made: Proposal, numbers: list[Guess], outcome: _Outcome, entity: Guess | None, source: str) -> list[str]:
+def _rule(made: Proposal, numbers: list[Guess], outcome: Outcome, entity: Guess | None, source: str) -> list[str]:
     best: tuple[float, str] = (0.0, "")
     for guess in numbers:
         pairs = [
@@ -360,7 +237,7 @@ def _rule(made: Proposal, numbers: list[Guess], outcome: _Outcome, entity: Guess
         ]
         if len(pairs) < 100:
             continue
-        area = _area(pairs)
+        area = separation(pairs)
         ordered = sorted(n for n, _ in pairs)
         edge = ordered[int(0.9 * len(ordered))] if area >= 0.5 else ordered[int(0.1 * len(ordered))]
         rule = f"this.{guess.name} {'>' if area >= 0.5 else '<'} {edge:g}"

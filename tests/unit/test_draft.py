@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -190,6 +191,16 @@ def test_a_column_that_gives_the_label_away_is_put_under_never(tmp_path: Path, z
     made = drafted(tmp_path, zoo["plain.csv"], "--use-case", "Fraud").use_case("things_fraud")
     assert "recovered" in made.never
     assert "this.recovered" not in made.features
+
+
+def test_a_measured_outcome_counts_above_nought(tmp_path: Path) -> None:
+    file = tmp_path / "invoices.csv"
+    days = [datetime(2024, 1, 1) + timedelta(days=n) for n in range(300)]
+    lines = [f"I{n},C{n % 30},{day:%Y-%m-%d},{n}.5,{n % 40 - 20}" for n, day in enumerate(days)]
+    file.write_text("\n".join(["invoice,customer_id,invoiced_on,amount,days_late", *lines]) + "\n")
+    config = drafted(tmp_path, file, "--use-case", "days_late")
+    assert [str(problem) for problem in all_problems(config, None)] == []
+    assert config.use_case("things_days_late").label.positive == "days_late > 0"
 
 
 def test_an_unknown_label_is_answered_with_the_nearest_column(tmp_path: Path, zoo: dict[str, Path]) -> None:
