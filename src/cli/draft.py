@@ -11,12 +11,12 @@ from typing import Any
 import click
 
 from finlake.cli.options import Options
-from finlake.contracts.draft_source import source_yaml
-from finlake.contracts.draft_use_case import propose_use_case
-from finlake.contracts.guess_time import guess_time
-from finlake.contracts.profile import snake
-from finlake.contracts.proposal import Proposal, propose
-from finlake.contracts.sample import read_sample, rows_of
+from finlake.contracts.drafting.guess_time import guess_time
+from finlake.contracts.drafting.profile import snake
+from finlake.contracts.drafting.proposal import Proposal, propose
+from finlake.contracts.drafting.sample import read_sample, rows_of
+from finlake.contracts.drafting.source import source_yaml
+from finlake.contracts.drafting.use_case import propose_use_case
 from finlake.errors import ConfigError, InputError
 
 _TARGET = """# Where finlake runs; --lake and --data on the command line win over what is said here.

@@ -11,10 +11,10 @@ from functools import partial
 from pyspark.sql import functions as F
 
 from finlake.config import Source
-from finlake.contracts.files import Found, broken, content_digest, find, unclaimed
-from finlake.contracts.inspection import CORRUPT, Inspection
 from finlake.contracts.masking import mask_text
-from finlake.contracts.reading import Received, inspect, read_batch
+from finlake.contracts.received.files import Found, broken, content_digest, find, unclaimed
+from finlake.contracts.received.inspection import CORRUPT, Inspection
+from finlake.contracts.received.reading import Received, inspect, read_batch
 from finlake.errors import FinlakeError, FreshnessError, InputError
 from finlake.lakehouse.ops import FRESHNESS
 from finlake.lakehouse.spark_errors import SPARK_ERRORS, in_one_line

@@ -15,10 +15,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from finlake.config import Source
-from finlake.contracts.files import content_digest, find
 from finlake.contracts.masking import mask_pans, mask_text
 from finlake.contracts.pan import token, tokenise
-from finlake.contracts.reading import Received, inspect, read_batch
+from finlake.contracts.received.files import content_digest, find
+from finlake.contracts.received.reading import Received, inspect, read_batch
 from finlake.errors import ConfigError
 
 KEY = b"0123456789abcdef"

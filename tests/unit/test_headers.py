@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from finlake.config import Source
-from finlake.contracts.headers import in_order, match, needed_columns, normalise
+from finlake.contracts.received.headers import in_order, match, needed_columns, normalise
 
 
 def source(**columns: Any) -> Source:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from finlake.config import Source
-from finlake.contracts.files import broken, content_digest, decode, encoding_name, find, unclaimed
-from finlake.contracts.read_csv import inspect
+from finlake.contracts.received.files import broken, content_digest, decode, encoding_name, find, unclaimed
+from finlake.contracts.received.read_csv import inspect
 from finlake.errors import ConfigError
 
 

@@ -13,8 +13,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from finlake.config import Source
-from finlake.contracts.headers import Match
 from finlake.contracts.masking import mask_text
+from finlake.contracts.received.headers import Match
 
 CORRUPT, EXTRA = "_corrupt", "_extra"
 PATH, ROW = "_path", "_row"

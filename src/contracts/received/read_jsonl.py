@@ -8,9 +8,9 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from finlake.config import Source
-from finlake.contracts import headers
-from finlake.contracts.files import WIDE, Found, decode, encoding_name, sample, single_byte
-from finlake.contracts.inspection import (
+from finlake.contracts.received import headers
+from finlake.contracts.received.files import WIDE, Found, decode, encoding_name, sample, single_byte
+from finlake.contracts.received.inspection import (
     PATH,
     Inspection,
     glob_safe,

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from finlake.contracts.profile import Guess, word_lists
-from finlake.contracts.proposal import Proposal
+from finlake.contracts.drafting.profile import Guess, word_lists
+from finlake.contracts.drafting.proposal import Proposal
 from finlake.errors import InputError
 
 _SUSPICIOUS = 0.97

@@ -11,9 +11,9 @@ from pyspark.sql import functions as F
 
 from finlake.config import Source
 from finlake.config.source import Read
-from finlake.contracts import headers
-from finlake.contracts.files import WIDE, Found, decode, encoding_name, sample, single_byte
-from finlake.contracts.inspection import CORRUPT, Inspection, glob_safe, raw_frame
+from finlake.contracts.received import headers
+from finlake.contracts.received.files import WIDE, Found, decode, encoding_name, sample, single_byte
+from finlake.contracts.received.inspection import CORRUPT, Inspection, glob_safe, raw_frame
 
 _OTHERS = (";", ",", "\t", "|")
 _WORDS = {"\t": "a tab", ";": "a semicolon", ",": "a comma", "|": "a pipe"}

@@ -11,9 +11,17 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from finlake.config import Source
-from finlake.contracts import headers
-from finlake.contracts.files import Found, chunks, encoding_name, sample
-from finlake.contracts.inspection import CORRUPT, PATH, Inspection, glob_safe, metadata_path, raw_frame, spark_path
+from finlake.contracts.received import headers
+from finlake.contracts.received.files import Found, chunks, encoding_name, sample
+from finlake.contracts.received.inspection import (
+    CORRUPT,
+    PATH,
+    Inspection,
+    glob_safe,
+    metadata_path,
+    raw_frame,
+    spark_path,
+)
 from finlake.errors import suggestion
 
 _VALUE = "_VALUE"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from finlake.contracts.draft_outcome import Outcome, outcome_of, separation, tells
-from finlake.contracts.draft_source import noted, scalar
-from finlake.contracts.profile import Guess
-from finlake.contracts.proposal import Proposal
+from finlake.contracts.drafting.outcome import Outcome, outcome_of, separation, tells
+from finlake.contracts.drafting.profile import Guess
+from finlake.contracts.drafting.proposal import Proposal
+from finlake.contracts.drafting.source import noted, scalar
 from finlake.errors import InputError, suggestion
 
 _ENTITIES = 20
@@ -142,7 +142,7 @@ def _windows(made: Proposal, rows: str, whom: str, usable: list[Guess]) -> list[
 
 
 def _one_hot(guess: Guess) -> list[str]:
-    from finlake.contracts.profile import snake
+    from finlake.contracts.drafting.profile import snake
 
     lines, used = [], set()
     for value, _ in guess.distinct.most_common(6):

@@ -6,8 +6,8 @@ import json
 import re
 from typing import Any
 
-from finlake.contracts.profile import Guess
-from finlake.contracts.proposal import Proposal
+from finlake.contracts.drafting.profile import Guess
+from finlake.contracts.drafting.proposal import Proposal
 
 _BARE = re.compile(r"^[A-Za-zÀ-ÿ_/.][A-Za-z0-9À-ÿ_ ./()%+-]*$")
 _WORDS = {"true", "false", "null", "~", "yes", "no", "on", "off"}

@@ -11,9 +11,9 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from finlake.config import Source
-from finlake.contracts import headers
-from finlake.contracts.files import Found
-from finlake.contracts.inspection import Inspection, glob_safe, raw_frame, with_decimal_mark
+from finlake.contracts.received import headers
+from finlake.contracts.received.files import Found
+from finlake.contracts.received.inspection import Inspection, glob_safe, raw_frame, with_decimal_mark
 
 _TIME = "yyyy-MM-dd HH:mm:ss.SSSSSS"
 _EXACT = 2**53

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import combinations
 
-from finlake.contracts.profile import Guess, currency_of, decimal_mark, null_words, profile
-from finlake.contracts.sample import Sample
+from finlake.contracts.drafting.profile import Guess, currency_of, decimal_mark, null_words, profile
+from finlake.contracts.drafting.sample import Sample
 
 _FEW = 12
 _FLAGS = 5

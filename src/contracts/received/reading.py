@@ -11,11 +11,11 @@ from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from finlake.config import Source
-from finlake.contracts import read_csv, read_jsonl, read_parquet, read_xml
-from finlake.contracts.files import Found
-from finlake.contracts.inspection import CORRUPT, EXTRA, LONGEST_TEXT, PATH, PLACE, ROW, Inspection, spark_path
 from finlake.contracts.masking import mask_pans
 from finlake.contracts.pan import plain, sealed
+from finlake.contracts.received import read_csv, read_jsonl, read_parquet, read_xml
+from finlake.contracts.received.files import Found
+from finlake.contracts.received.inspection import CORRUPT, EXTRA, LONGEST_TEXT, PATH, PLACE, ROW, Inspection, spark_path
 
 _READERS = {
     "csv": read_csv.read_group,

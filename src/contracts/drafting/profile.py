@@ -12,9 +12,9 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from finlake.contracts.guess_time import Moments, guess_time
+from finlake.contracts.drafting.guess_time import Moments, guess_time
+from finlake.contracts.drafting.sample import Sample
 from finlake.contracts.masking import luhn
-from finlake.contracts.sample import Sample
 
 NULL_WORDS = (
     "NULL",
@@ -86,7 +86,7 @@ class Guess:
 @cache
 def word_lists() -> dict[str, frozenset[str]]:
     """Hints by kind, from the file beside this one."""
-    loaded = YAML(typ="safe").load(Path(__file__).with_name("draft_words.yml").read_text("utf-8"))
+    loaded = YAML(typ="safe").load(Path(__file__).with_name("words.yml").read_text("utf-8"))
     return {kind: frozenset(str(word) for word in words) for kind, words in loaded.items()}
 
 
