@@ -13,6 +13,9 @@ from finlake.pipelines.step import Step, run_step
 def run_named_step(options: Options, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """Opens the lake, runs the step, returns its task values plus its warnings."""
     config = options.config()
+    for kind, look_up in (("source", config.source), ("use_case", config.use_case)):
+        if arguments.get(kind, "all") != "all":
+            look_up(arguments[kind])  # a misspelt name is told before Spark starts
     work = load_step(name)
     step = Step(open_lake(config), config, options.now(config), name, say=options.say)
     job_run_id, job, task = (options.job_run + "//").split("/", 2)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from finlake.cli.main import console
 from finlake.workbench import Workbench, open_workbench
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +42,21 @@ class Demo:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         given = [] if "--conf" in arguments else ["--conf", str(self.conf)]
         return finlake(*arguments, *given, "--lake", str(self.lake))
+
+    def inside(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The same command by its entry point, in this process: Spark need not start again."""
+        assert self.bench
+        given = [] if "--conf" in arguments else ["--conf", str(self.conf)]
+        before, sys.argv = sys.argv, ["finlake", *arguments, *given, "--lake", str(self.lake)]
+        out, err, code = io.StringIO(), io.StringIO(), 0
+        try:
+            with redirect_stdout(out), redirect_stderr(err):
+                console()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        finally:
+            sys.argv = before
+        return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
     @cached_property
     def bench(self) -> Workbench:

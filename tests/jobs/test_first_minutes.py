@@ -44,7 +44,7 @@ def test_the_alert_queue_has_one_alert_a_day_for_each_card_with_reasons_in_words
     assert all(row["reason_1"] and not row["reason_1"].startswith("{") for row in rows)
 
 
-def test_running_the_nightly_job_again_changes_no_table_of_data(demo: Demo):
+def test_running_the_jobs_again_changes_no_table_of_data(demo: Demo):
     def state() -> list[dict[str, object]]:
         counts = [
             f"select '{table}' as t, count(*) as n from {table}"
@@ -60,8 +60,9 @@ def test_running_the_nightly_job_again_changes_no_table_of_data(demo: Demo):
         return demo.query(" union all ".join(counts) + " order by t")
 
     before = state()
-    done = demo.run("run", "nightly")
-    assert done.returncode == 0, done.stderr
+    for job in ("medallion", "batch_scoring"):
+        done = demo.run("run", job)
+        assert done.returncode == 0, done.stderr
     assert state() == before
 
 
@@ -71,7 +72,7 @@ def test_the_commands_of_the_readme_run(demo: Demo):
     wanted = [c for c in commands if c.startswith(("finlake sql", "finlake report", "finlake check"))]
     assert len(wanted) >= 2
     for command in wanted:
-        done = demo.run(*shlex.split(command)[1:])
+        done = demo.inside(*shlex.split(command)[1:])
         assert done.returncode == 0, f"{command}\n{done.stderr}"
 
 
@@ -90,7 +91,7 @@ def test_the_commands_of_the_readme_run(demo: Demo):
     ],
 )
 def test_a_users_mistake_gets_one_clear_message(demo: Demo, arguments: list[str], hint: str):
-    done = demo.run(*arguments)
+    done = demo.inside(*arguments)
     assert done.returncode == 2, done.stderr
     assert hint in done.stderr
     assert "Traceback" not in done.stderr

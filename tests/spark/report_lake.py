@@ -35,7 +35,9 @@ def _data(lake: Lake, batches: int) -> None:
         when, batch = START + timedelta(days=number, minutes=7 * (number % 5)), f"b{number:02d}"
         rows = 1800 + 400 * (number % 7)
         bad = 30 + 12 * (number % 4) + (260 if number == 17 else 0)
-        counted.append(("claims", batch, rows, rows - bad - 25, 15, 10, bad, True, "c1", "refined", "", when, "r1"))
+        counted.append(
+            ("claims", batch, rows, rows - bad - 25, 15, 10, bad, True, "c1", "refined", "", when, "r1", "key id")
+        )
         files.append(
             (
                 "claims",
@@ -59,7 +61,7 @@ def _data(lake: Lake, batches: int) -> None:
                 {"source": "claims", "batch": batch, "rule": rule, "expectation": "expect_row_condition", "severity": severity,
                  "checked": rows, "failed": failed, "mostly": 1.0, "passed": failed == 0, "measured_at": when}
             )  # fmt: skip
-    counted.append(("policies", "p00", 4000, 4000, 0, 0, 0, True, "c1", "refined", "", START, "r1"))
+    counted.append(("policies", "p00", 4000, 4000, 0, 0, 0, True, "c1", "refined", "", START, "r1", "key id"))
     files.append(
         ("policies", "policies.jsonl", "p0", "p00", 500_000, 4000, "loaded", "", ["a"], ["tier"], [], START, START)
     )
