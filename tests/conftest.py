@@ -14,13 +14,13 @@ from finlake.lakehouse.session import open_session, use_utc
 use_utc()
 
 # Hundreds of small plans that run once each: writing and compiling code for them takes longer than walking them.
-# The tests of jobs run in processes of their own, with the settings that users have.
-_NO_CODE = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+# Tests that begin with small files in a process of their own have the settings that users have.
+NO_CODE = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
-    session = open_session(_NO_CODE, warehouse=tmp_path_factory.mktemp("warehouse"))
+    session = open_session(NO_CODE, warehouse=tmp_path_factory.mktemp("warehouse"))
     yield session
     session.stop()
 

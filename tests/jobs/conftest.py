@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 
 from finlake.cli.main import console
 from finlake.workbench import Workbench, open_workbench
+from tests.conftest import NO_CODE
 
 ROOT = Path(__file__).parents[2]
 FINLAKE = Path(sys.executable).with_name("finlake")
@@ -67,6 +69,12 @@ class Demo:
         return [row.asDict(recursive=True) for row in self.bench.sql(sql).collect()]
 
 
+def walk_plans(conf: Path) -> None:
+    """Small data: no code is written and compiled for the session's plans."""
+    with (conf / "targets" / "local.yml").open("a", encoding="utf-8") as target:
+        target.write(f"spark: {json.dumps(NO_CODE)}\n")
+
+
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """Thirty thousand payments are too few to pass the gates, and without a champion there is no queue to look at."""
@@ -77,6 +85,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     shutil.copy(ROOT / "databricks.yml", house)
     for path in (conf / "use_cases").glob("*.yml"):
         path.write_text(re.sub(r"(?ms)^gates:.*?(?=^\S|\Z)", "", path.read_text("utf-8")), "utf-8")
+    walk_plans(conf)
     done = finlake("demo", "--payments", "30000", "--loans", "6000", "--lake", str(lake), "--conf", str(conf), cwd=ROOT)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return Demo(lake, conf, done.stdout, done.stderr)

@@ -61,7 +61,7 @@ def test_running_the_jobs_again_changes_no_table_of_data(demo: Demo):
 
     before = state()
     for job in ("medallion", "batch_scoring"):
-        done = demo.run("run", job)
+        done = demo.inside("run", job)
         assert done.returncode == 0, done.stderr
     assert state() == before
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.jobs.conftest import finlake
+from tests.jobs.killing import killed
 from tests.jobs.test_bad_files import ROWS, arguments, folder
-from tests.long.killing import killed
 
 
 def state(root: Path, lake: str) -> list[dict[str, object]]:

@@ -11,8 +11,8 @@ import pytest
 
 from finlake.lakehouse import table_digest
 from tests.jobs.conftest import ROOT, finlake
+from tests.jobs.killing import killed
 from tests.jobs.small_lake import AS_OF, write_small_lake
-from tests.long.killing import killed
 
 # Task, and the folder that gets a new file while its step is at work.
 MOMENTS = (

@@ -138,6 +138,8 @@ def library(spark):
         suite = gx.ExpectationSuite(name=f"{label} {where}")
         extra = {"row_condition": where, "condition_parser": "spark"} if where else {}
         for position, (name, arguments) in enumerate(RULES):
+            if (label, where) != ("mixed", None) and name in [rule for rule, _ in RULES[:position]]:
+                continue  # here the kind of a rule matters, not its numbers
             case = {"position": position}
             suite.add_expectation(get_expectation_impl(f"expect_{name}")(**arguments, **extra, meta=case))
         # Row ids cost two more queries a rule, so they are asked for once.
@@ -151,7 +153,7 @@ def library(spark):
 def test_counts_row_ids_and_verdicts_are_those_of_the_library(spark, library):
     ours = _ours(spark)
     differing = []
-    assert len(library) == len(RULES) * (len(FRAMES) + 1)
+    assert len(library) == len(RULES) + len({name for name, _ in RULES}) * len(FRAMES)
     for key, result in library.items():
         checked, failed, ids = ours[key]
         if "unexpected_count" not in result.result:
