@@ -32,6 +32,9 @@ def explain(model: type[BaseModel], data: Any, item: Any) -> tuple[str, tuple[An
     else:
         seen = item.get("input")
         shown = f", got {seen!r}" if isinstance(seen, str | int | float) and repr(seen) not in message else ""
+        if item["type"] == "literal_error":
+            near = suggestion(str(seen), re.findall(r"'([^']*)'", item["ctx"]["expected"]))
+            shown += near if "did you mean" in near else ""
         message = f"{name}: {message}{shown}" if name else message + shown
     return message, (*where, *_mentioned(data, where, message))
 
