@@ -27,7 +27,12 @@ MISTAKES = [
     (CLAIMS, '  delimiter: ";"\n', '  delimeter: ";"\n', ["unknown key 'delimeter'", "'delimiter'"]),
     (CLAIMS, "source: claims\n", "source: claim\n", ["must be called like its file", "'claims'"]),
     # names and types of columns
-    (CLAIMS, "{type: text}\n  outcome", "{type: txt}\n  outcome", ["columns.region.type", "'txt'; did you mean 'text'?"]),
+    (
+        CLAIMS,
+        "{type: text}\n  outcome",
+        "{type: txt}\n  outcome",
+        ["columns.region.type", "'txt'; did you mean 'text'?"],
+    ),
     (CLAIMS, "  region: {type: text}\n", "  region: {type: text, as: claimed}\n", ["both called 'claimed'"]),
     (CLAIMS, "as: claim_no}", "as: event_ts}", ["'event_ts'", "finlake uses itself"]),
     (CLAIMS, "  region: {type: text}\n", "  Region of: {type: text}\n", ["'Region of' needs `as`"]),
