@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -16,10 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyspark.sql import SparkSession
 
 from finlake.cli.main import console
 from finlake.workbench import Workbench, open_workbench
 from tests.conftest import NO_CODE
+from tests.jobs.one_run import OneRun, digests
+from tests.jobs.small_lake import AS_OF, write_small_lake
 
 ROOT = Path(__file__).parents[2]
 FINLAKE = Path(sys.executable).with_name("finlake")
@@ -89,3 +93,37 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     done = finlake("demo", "--payments", "30000", "--loans", "6000", "--lake", str(lake), "--conf", str(conf), cwd=ROOT)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return Demo(lake, conf, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="session")
+def wheel_site(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder with finlake as its wheel installs it, and that wheel's version, which no checkout has."""
+    folder, version = tmp_path_factory.mktemp("wheel"), "0.0.0+installed"
+    project = folder / "project"
+    shutil.copytree(ROOT / "src", project / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    line = next(line for line in text.splitlines() if line.startswith("version = "))
+    (project / "pyproject.toml").write_text(text.replace(line, f'version = "{version}"'), "utf-8")
+    shutil.copy(ROOT / "README.md", project)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
+    build = ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(project)]
+    subprocess.run([*pip, *build], check=True)
+    (wheel,) = folder.glob("*.whl")
+    install = ["install", "--no-deps", "--no-index", "--target", str(folder / "site"), str(wheel)]
+    subprocess.run([*pip, *install], check=True)
+    return folder / "site", version
+
+
+@pytest.fixture(scope="session")
+def one_run(spark: SparkSession, wheel_site: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> OneRun:
+    """The small lake's medallion, every task a process of the installed wheel, begun in an empty folder."""
+    conf, lake = write_small_lake(tmp_path_factory.mktemp("one"))
+    walk_plans(conf)
+    empty = tmp_path_factory.mktemp("empty")
+    environment = {**os.environ, "PYTHONPATH": str(wheel_site[0])}
+    console_of_wheel = "from finlake.cli.main import console; console()"
+    where = ["--conf", str(conf), "--lake", str(lake), "--bundle", str(ROOT), "--as-of", AS_OF, "--each-task-a-process"]
+    job = [sys.executable, "-c", console_of_wheel, "run", "medallion", *where]
+    done = subprocess.run(job, cwd=empty, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return OneRun(lake, empty, wheel_site[1], done.stderr, digests(spark, lake))
