@@ -59,12 +59,17 @@ class BusyError(FinlakeError):
     """Another process holds the lock of this writing step."""
 
 
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?`, else an empty string."""
+    near = difflib.get_close_matches(name, sorted(set(known)), n=3, cutoff=0.6)
+    return "; did you mean " + " or ".join(repr(n) for n in near) + "?" if near else ""
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """` (did you mean 'x'?)`, else a list of what there is, else an empty string."""
+    """What was probably meant, else a list of what there is."""
     names = sorted(set(known))
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
-    if near:
-        return "; did you mean " + " or ".join(repr(n) for n in near) + "?"
+    if near := nearest(name, names):
+        return near
     if not names:
         return "; none are defined"
     shown = ", ".join(names[:12]) + (" …" if len(names) > 12 else "")

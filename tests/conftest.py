@@ -14,7 +14,7 @@ from finlake.lakehouse.session import open_session, use_utc
 use_utc()
 
 # Hundreds of small plans that run once each: writing and compiling code for them takes longer than walking them.
-# Tests that begin with small files in a process of their own have the settings that users have.
+# One run of the small lake and the page of one's own table have the settings that users have.
 NO_CODE = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 
 

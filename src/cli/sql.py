@@ -10,11 +10,11 @@ from decimal import Decimal
 from typing import Any
 
 import click
-from pyspark.errors import PySparkException
 
 from finlake.cli.options import Options
 from finlake.errors import FinlakeError, TableError
 from finlake.lakehouse import Lake, open_lake
+from finlake.lakehouse.spark_errors import SPARK_ERRORS
 
 
 def run_sql(options: Options, query: str | None, form: str, limit: int) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def fetch(lake: Lake, query: str, limit: int) -> tuple[list[str], list[list[Any]
         return frame.columns, [list(row) for row in frame.limit(limit).collect()]
     except FinlakeError:
         raise
-    except PySparkException as error:
+    except SPARK_ERRORS as error:
         raise TableError(_first_lines(str(error))) from error
 
 

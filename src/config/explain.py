@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from finlake.errors import suggestion
+from finlake.errors import nearest, suggestion
 
 _WHAT_TO_WRITE = {
     "known_at": "when each row was known, or its history cannot be told: a column, or {happened_at plus: 1 day}",
@@ -33,8 +33,7 @@ def explain(model: type[BaseModel], data: Any, item: Any) -> tuple[str, tuple[An
         seen = item.get("input")
         shown = f", got {seen!r}" if isinstance(seen, str | int | float) and repr(seen) not in message else ""
         if item["type"] == "literal_error":
-            near = suggestion(str(seen), re.findall(r"'([^']*)'", item["ctx"]["expected"]))
-            shown += near if "did you mean" in near else ""
+            shown += nearest(str(seen), re.findall(r"'([^']*)'", item["ctx"]["expected"]))
         message = f"{name}: {message}{shown}" if name else message + shown
     return message, (*where, *_mentioned(data, where, message))
 

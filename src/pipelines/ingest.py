@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 
 from pyspark.sql import functions as F
 
 from finlake.config import Source
-from finlake.contracts.masking import mask_text
-from finlake.contracts.received.files import Found, broken, content_digest, find, unclaimed
+from finlake.contracts.masking import mask_path, mask_text
+from finlake.contracts.received.files import Found, broken, content_digest, find, takes
 from finlake.contracts.received.inspection import CORRUPT, Inspection
 from finlake.contracts.received.reading import Received, inspect, read_batch
 from finlake.errors import FinlakeError, FreshnessError, InputError
@@ -28,9 +30,10 @@ _THREADS = 4
 
 @dataclass
 class Work:
-    """What one source has to load in this run."""
+    """What one source has to load in this run; `others` are files of its folder that it does not read."""
 
     source: Source
+    others: list[Path] = field(default_factory=list)
     batches: dict[str, list[Received]] = field(default_factory=dict)
     loaded: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -51,7 +54,7 @@ def ingest(step: Step, source: str = "all") -> dict[str, object]:
     work = {name: Work(step.config.sources[name]) for name in names}
     for one in work.values():
         _guarded(one, partial(_plan, step, one, ledger))
-    _warn_of_unclaimed(step)
+    _warn_of_unclaimed(step, work)
     ledger.save()
     key = None
     if any(one.batches and _has_pan(one.source) for one in work.values()):
@@ -85,11 +88,15 @@ def _has_pan(source: Source) -> bool:
 # planning
 
 
-def _warn_of_unclaimed(step: Step) -> None:
-    files = unclaimed(step.lake.landing, [source.read for source in step.config.sources.values()])
+def _warn_of_unclaimed(step: Step, work: dict[str, Work]) -> None:
+    """Files that no source reads are said: sources may share a folder by their patterns."""
+    landing, reads = step.lake.landing, [source.read for source in step.config.sources.values()]
+    others = sorted({path for one in work.values() for path in one.others})
+    files = [path for path in others if not any(takes(landing, read, path) for read in reads)]
     if files:
-        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-        step.warn(f"{files[0]}{more}: no source takes it (unfinished, or outside every `pattern`); it is not read")
+        name, more = mask_path(os.path.relpath(files[0], landing)), len(files) - 1
+        and_more = f" and {more} more" if more else ""
+        step.warn(f"{name}{and_more}: no source takes it (unfinished, or outside every `pattern`); it is not read")
 
 
 def _plan(step: Step, one: Work, ledger: Ledger) -> None:
@@ -98,7 +105,7 @@ def _plan(step: Step, one: Work, ledger: Ledger) -> None:
     planned = {entry.file_digest: entry for entry in ledger.of(name, "planned")}
     one.loaded = [batch for batch in sorted({e.batch for e in planned.values()}) if _written(step, name, batch)]
     planned = {digest: entry for digest, entry in planned.items() if entry.batch not in one.loaded}
-    found = find(step.lake.landing, one.source.read)
+    found, one.others = find(step.lake.landing, one.source.read)
     open_ = _not_loaded(step, name, found, ledger, one.loaded)
     looks = _looks(step, one.source, list(open_.values()))
     new: dict[str, Inspection] = {}

@@ -65,7 +65,7 @@ class Book:
     def layout(self, source: str) -> str:
         """How the batches of a source were made into versions; empty where none was yet."""
         mine = (row["layout"] for (owner, _), row in self.batches.items() if owner == source)
-        return max((text for text in mine if text), default="")
+        return next((text for text in mine if text), "")
 
     def forget(self, source: str) -> None:
         """Makes every batch of a source new again. Quarantine stays: its rows are judged and released again.

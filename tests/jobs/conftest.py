@@ -22,7 +22,7 @@ from pyspark.sql import SparkSession
 from finlake.cli.main import console
 from finlake.workbench import Workbench, open_workbench
 from tests.conftest import NO_CODE
-from tests.jobs.one_run import OneRun, digests
+from tests.jobs.one_run import FEATURES, OneRun, digests
 from tests.jobs.small_lake import AS_OF, write_small_lake
 
 ROOT = Path(__file__).parents[2]
@@ -116,14 +116,19 @@ def wheel_site(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 @pytest.fixture(scope="session")
 def one_run(spark: SparkSession, wheel_site: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> OneRun:
-    """The small lake's medallion, every task a process of the installed wheel, begun in an empty folder."""
+    """The small lake's medallion and features with the settings users have: every task a process of the installed wheel."""
     conf, lake = write_small_lake(tmp_path_factory.mktemp("one"))
-    walk_plans(conf)
     empty = tmp_path_factory.mktemp("empty")
     environment = {**os.environ, "PYTHONPATH": str(wheel_site[0])}
-    console_of_wheel = "from finlake.cli.main import console; console()"
-    where = ["--conf", str(conf), "--lake", str(lake), "--bundle", str(ROOT), "--as-of", AS_OF, "--each-task-a-process"]
-    job = [sys.executable, "-c", console_of_wheel, "run", "medallion", *where]
-    done = subprocess.run(job, cwd=empty, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return OneRun(lake, empty, wheel_site[1], done.stderr, digests(spark, lake))
+    wheel = [sys.executable, "-c", "from finlake.cli.main import console; console()"]
+    where = ["--conf", str(conf), "--lake", str(lake), "--as-of", AS_OF]
+    said = ""
+    for command in (
+        ["run", "medallion", "--bundle", str(ROOT), "--each-task-a-process"],
+        ["features", "--use-case", "claim_fraud"],
+    ):
+        job = [*wheel, *command, *where]
+        done = subprocess.run(job, cwd=empty, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        said += done.stderr
+    return OneRun(lake, empty, wheel_site[1], said, digests(spark, lake, FEATURES))

@@ -45,7 +45,7 @@ def source(form: str, columns: Mapping[str, str | None] | None = None, **read: A
 
 def received(spark: SparkSession, folder: Path, contract: Source) -> tuple[Rows, dict[str, str]]:
     """Rows without nulls, and the reason for each refused file (or `empty`)."""
-    looks = inspect(spark, contract, find(folder, contract.read))
+    looks = inspect(spark, contract, find(folder, contract.read)[0])
     moment = datetime(2025, 1, 1, tzinfo=UTC)
     good = [
         Received(f, look, content_digest(f), moment) for f, look in looks.items() if not look.problem and not look.empty
@@ -240,7 +240,7 @@ def test_rows_keep_their_number_in_large_files_and_damaged_bytes_are_flagged(
     spark.conf.set("spark.sql.files.maxPartitionBytes", "300k")
     try:
         contract = source("csv", header=False)
-        found = find(tmp_path, contract.read)
+        found, _ = find(tmp_path, contract.read)
         look = inspect(spark, contract, found)[found[0]]
         file = Received(found[0], look, "d", datetime(2025, 1, 1, tzinfo=UTC))
         frame = read_batch(spark, contract, "b", [file], None)
@@ -279,7 +279,7 @@ def test_spark_masks_and_tokenises_exactly_as_python_does(spark: SparkSession) -
 def test_a_short_key_is_refused_before_anything_is_read(spark: SparkSession, tmp_path: Path) -> None:
     put(tmp_path, "a.csv", "id,at,card\n1,2,3\n")
     contract = source("csv", {"card": "pan"})
-    found = find(tmp_path, contract.read)
+    found, _ = find(tmp_path, contract.read)
     file = Received(found[0], inspect(spark, contract, found)[found[0]], "d", datetime(2025, 1, 1, tzinfo=UTC))
     with pytest.raises(ConfigError, match="use at least 16"):
         read_batch(spark, contract, "b", [file], None)

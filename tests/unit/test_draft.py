@@ -150,7 +150,7 @@ def test_a_table_without_times_says_so_and_check_complains(tmp_path: Path) -> No
     ("content", "says"),
     [
         (b"", "is empty"),
-        (b"\xff\xfe", "is empty"),
+        (b"\xff\xfe", "holds no text"),
         (b"a,b,c\n", "no rows"),
         (b"a,b,a\n1,2,3\n", "several columns called .a. .1, 3."),
         (b'[{"a": 1}]', "one object a line"),

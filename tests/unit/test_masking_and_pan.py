@@ -89,7 +89,7 @@ def test_the_token_is_a_keyed_hash_in_letters() -> None:
 
 
 def test_what_is_no_number_shows_nothing_of_itself_and_stays_distinct() -> None:
-    one, other = token("4111-XXXX-1111", KEY), token("4111-XXXX-1112", KEY)
+    one, other = token("4111-NNNN-1111", KEY), token("4111-NNNN-1112", KEY)
     assert one.startswith("tok_invalid_")
     assert one != other
     assert "4111" not in one

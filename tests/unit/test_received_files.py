@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from finlake.config import Source
-from finlake.contracts.received.files import broken, content_digest, decode, encoding_name, find, unclaimed
+from finlake.contracts.received.files import broken, content_digest, decode, encoding_name, find, takes
 from finlake.contracts.received.read_csv import inspect
 from finlake.errors import ConfigError
 
@@ -39,32 +39,33 @@ def put(folder: Path, name: str, content: bytes) -> Path:
 
 def problem(folder: Path, content: bytes, **read: Any) -> str:
     path = put(folder, "pay/a.csv", content)
-    look = inspect(next(found for found in find(folder, source().read) if found.path == path), source(**read))
+    look = inspect(next(found for found in find(folder, source().read)[0] if found.path == path), source(**read))
     return look.problem
 
 
 def test_hidden_unfinished_and_other_files_are_passed_over(tmp_path: Path) -> None:
     for name in ("b.csv", "sub/a.csv", ".hidden.csv", "_SUCCESS", "c.csv.tmp", "d.part", "_old/e.csv", "f.txt"):
         put(tmp_path, f"pay/{name}", b"x")
-    assert [found.file for found in find(tmp_path, source(pattern="*.csv").read)] == ["pay/b.csv", "pay/sub/a.csv"]
-    assert [found.file for found in find(tmp_path, source(**{"from": "pay/b.csv"}).read)] == ["pay/b.csv"]
-    assert find(tmp_path, source(**{"from": "nothing"}).read) == []
-    assert unclaimed(tmp_path, [source(pattern="*.csv").read]) == ["pay/c.csv.tmp", "pay/d.part", "pay/f.txt"]
-    assert unclaimed(tmp_path, [source(pattern="*.csv").read, source(pattern="f*").read])[2:] == []
-    assert unclaimed(tmp_path, [source(**{"from": "pay/b.csv"}).read, source(**{"from": "nothing"}).read]) == []
+    assert [found.file for found in find(tmp_path, source(pattern="*.csv").read)[0]] == ["pay/b.csv", "pay/sub/a.csv"]
+    assert [found.file for found in find(tmp_path, source(**{"from": "pay/b.csv"}).read)[0]] == ["pay/b.csv"]
+    assert find(tmp_path, source(**{"from": "nothing"}).read)[0] == []
+    others = find(tmp_path, source(pattern="*.csv").read)[1]
+    assert [path.name for path in others] == ["c.csv.tmp", "d.part", "f.txt"]
+    assert [takes(tmp_path, source(pattern="f*").read, path) for path in others] == [False, False, True]
+    assert not takes(tmp_path, source(**{"from": "elsewhere"}).read, others[2])
 
 
 def test_a_landing_folder_above_the_present_one_gives_paths_without_dots(tmp_path: Path) -> None:
     (tmp_path / "pay").mkdir()
     (tmp_path / "here").mkdir()
     (tmp_path / "pay" / "a.csv").write_text("id\n1\n")
-    assert [found.path for found in find(tmp_path / "here" / "..", source().read)] == [tmp_path / "pay" / "a.csv"]
+    assert [found.path for found in find(tmp_path / "here" / "..", source().read)[0]] == [tmp_path / "pay" / "a.csv"]
 
 
 def test_equal_content_has_one_digest_and_empty_files_stay_apart(tmp_path: Path) -> None:
     for name, content in (("a", b"x"), ("b", b"x"), ("c", b""), ("d", b"")):
         put(tmp_path, f"pay/{name}", content)
-    a, b, c, d = (content_digest(found) for found in find(tmp_path, source().read))
+    a, b, c, d = (content_digest(found) for found in find(tmp_path, source().read)[0])
     assert a == b
     assert c != d
 
@@ -83,13 +84,13 @@ def test_equal_content_has_one_digest_and_empty_files_stay_apart(tmp_path: Path)
 )
 def test_a_file_that_is_broken_as_a_whole_says_how(tmp_path: Path, name: str, content: bytes, reason: str) -> None:
     put(tmp_path, f"pay/{name}", content)
-    assert broken(find(tmp_path, source().read)[0]).startswith(reason)
+    assert broken(find(tmp_path, source().read)[0][0]).startswith(reason)
 
 
 def test_whole_files_are_not_broken(tmp_path: Path) -> None:
     put(tmp_path, "pay/a.csv.gz", gzip.compress(b"a\n") + gzip.compress(b"b\n"))
     put(tmp_path, "pay/b.csv", b"a\n")
-    assert [broken(found) for found in find(tmp_path, source().read)] == ["", ""]
+    assert [broken(found) for found in find(tmp_path, source().read)[0]] == ["", ""]
 
 
 @pytest.mark.parametrize("declared", [",", "|"])

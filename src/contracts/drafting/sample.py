@@ -52,10 +52,10 @@ def read_sample(path: Path, rows: int = ROWS) -> Sample:
     if magic == b"PAR1":
         return _parquet(path, rows)
     head = _head(path)
-    if not head.strip(b"\0 \r\n\t"):
-        raise InputError(f"{path} holds no text; a contract is drafted from a file with some rows")
     encoding, why = encoding_of(head)
     start = head.decode(encoding, errors="ignore").lstrip("\ufeff \r\n\t")
+    if not start.strip("\0"):
+        raise InputError(f"{path} holds no text; a contract is drafted from a file with some rows")
     if start.startswith("<"):
         return _xml(path, rows)
     if start.startswith("{"):
@@ -156,8 +156,6 @@ def _csv(path: Path, start: str, encoding: str, rows: int) -> Sample:
                 break
     except csv.Error as error:
         raise InputError(f"{path}: line {reader.line_num} is not CSV: {error}") from error
-    if not taken:
-        raise InputError(f"{path} is empty; a contract is drafted from a file with some rows")
     _refuse_preamble(path, taken)
     header = _has_header(taken)
     names = [name.strip() for name in taken[0]] if header else [f"column_{i + 1}" for i in range(len(taken[0]))]

@@ -9,7 +9,7 @@ import gzip
 import hashlib
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,24 +45,23 @@ class Found:
         return (seen.st_size, _time(seen)) != (self.bytes, self.modified)
 
 
-def find(landing: Path, read: Read) -> list[Found]:
-    """Files of a source in order of name; hidden, unfinished and marker files are passed over."""
+def find(landing: Path, read: Read) -> tuple[list[Found], list[Path]]:
+    """Files of a source in order of name, and other files of its folder: unfinished, or outside its pattern.
+
+    Hidden and marker files (`.x`, `_SUCCESS`) are passed over.
+    """
     start = landing / read.from_
-    if start.is_file():
-        return [_found(start, landing)]
-    return [_found(path, landing) for path in _visible(start) if _wanted(path.name, read.pattern)]
+    paths = [start] if start.is_file() else _visible(start)
+    mine = [takes(landing, read, path) for path in paths]
+    found = [_found(path, landing) for path, taken in zip(paths, mine, strict=True) if taken]
+    return found, [path for path, taken in zip(paths, mine, strict=True) if not taken]
 
 
-def unclaimed(landing: Path, reads: Iterable[Read]) -> list[str]:
-    """Files in the folders of these sources that none of them takes: unfinished, or outside every pattern."""
-    seen: set[Path] = set()
-    taken: set[Path] = set()
-    for read in reads:
-        start = landing / read.from_
-        files = [start] if start.is_file() else _visible(start)
-        seen.update(files)
-        taken.update(path for path in files if path == start or _wanted(path.name, read.pattern))
-    return [mask_path(os.path.relpath(path, landing)) for path in sorted(seen - taken)]
+def takes(landing: Path, read: Read, path: Path) -> bool:
+    """Whether a source reads this file."""
+    start = landing / read.from_
+    wanted = not path.name.endswith(_UNFINISHED) and fnmatch.fnmatchcase(path.name, read.pattern)
+    return path == start or (path.is_relative_to(start) and wanted)
 
 
 def _visible(start: Path) -> list[Path]:
@@ -71,10 +70,6 @@ def _visible(start: Path) -> list[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
         paths += [Path(folder) / name for name in names if not name.startswith((".", "_"))]
     return [path for path in sorted(paths) if path.is_file()]
-
-
-def _wanted(name: str, pattern: str) -> bool:
-    return not name.endswith(_UNFINISHED) and fnmatch.fnmatchcase(name, pattern)
 
 
 def _found(path: Path, landing: Path) -> Found:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from finlake.config import Source
 from finlake.contracts import contract
 from finlake.contracts.masking import mask_text
-from finlake.errors import suggestion
+from finlake.errors import nearest
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def _extra_names(names: list[str], taken: set[int]) -> dict[str, int]:
 def _missing(needed: list[str], names: list[str], extra: list[str], source: Source) -> str:
     column = needed[0]
     known = {name: name for name in extra} | {normalise(name): name for name in extra}
-    near = suggestion(column, known) if "did you mean" in suggestion(column, known) else ""
+    near = nearest(column, known)
     others = f" (also missing: {', '.join(needed[1:])})" if len(needed) > 1 else ""
     hint = f"; add that header to `names` of {column}" if near else ""
     return f"the needed column {column!r} is missing{others}; the header is {show(names)}{near}{hint}"
