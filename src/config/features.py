@@ -8,8 +8,12 @@ from pydantic import Field, model_validator
 
 from finlake.config.base import FixedLength, Model, Name, Template
 
-WINDOWED = ("count", "sum", "mean", "min", "max", "share")
-KINDS = (*WINDOWED, "time_since", "ratio", "row")
+OF_NUMBERS = ("sum", "mean", "min", "max", "std", "z_score", "slope", "quantile", "correlation", "first", "last")
+OF_ANYTHING = ("distinct", "entropy", "concentration")
+KINDS = ("count", "share", *OF_NUMBERS, *OF_ANYTHING, "time_since", "ratio", "row")
+_EVER = ("first", "last", "time_since")  # without `windows`: among all earlier rows
+_OF_DECISIONS = ("ratio", "row")
+_DECAYING = ("count", "sum", "mean")
 
 
 class Feature(Model):
@@ -20,6 +24,20 @@ class Feature(Model):
     mean: str | None = None
     min: str | None = None
     max: str | None = None
+    std: str | None = Field(None, description="sample standard deviation of a column")
+    z_score: str | None = Field(
+        None, description="standard deviations by which this.<column> lies above the window's mean"
+    )
+    slope: str | None = Field(None, description="least-squares change of a column in a day")
+    quantile: tuple[str, float] | None = Field(None, description="[column, share], for example [amount, 0.9]")
+    correlation: tuple[str, str] | None = Field(None, description="Pearson's, of two columns")
+    first: str | None = Field(None, description="a column of the earliest row of the window")
+    last: str | None = Field(None, description="a column of the latest row before this one")
+    distinct: str | None = Field(None, description="how many different values a column has")
+    entropy: str | None = Field(None, description="Shannon entropy (nats) of a column's values, 0: all rows alike")
+    concentration: str | None = Field(
+        None, description="Herfindahl-Hirschman index of a column's values, 1: all rows alike"
+    )
     share: str | None = Field(
         None,
         description="a row condition; label(<use case>) = 1 uses labels as reported by then",
@@ -32,10 +50,13 @@ class Feature(Model):
     )
     windows: list[FixedLength] = []
     ends_before: FixedLength | None = Field(None, description="the window stops this long before the decision's row")
+    half_life: FixedLength | None = Field(None, description="count, sum, mean: a row this old weighs half")
     clock: Literal["event", "known"] = Field("event", description="known: the window runs over when rows became known")
     where: str | None = Field(None, description="only rows for which this condition holds")
     including_this: bool = Field(False, description="the decision's own row counts too")
-    when_empty: Literal["unknown", "0"] | None = Field(None, description="default: 0 for count and sum, else unknown")
+    when_empty: Literal["unknown", "0"] | None = Field(
+        None, description="default: 0 for count, sum and distinct, else unknown"
+    )
     zone: str | None = Field(None, description="time zone for hour() and other parts of times")
     unit: str = ""
     say: str | None = Field(
@@ -55,13 +76,26 @@ class Feature(Model):
         given = [kind for kind in KINDS if getattr(self, kind) is not None]
         if len(given) != 1:
             raise ValueError(f"needs exactly one of {', '.join(KINDS)}; got {', '.join(given) or 'none'}")
-        if given[0] in WINDOWED and not self.windows:
+        if not self.windows and given[0] not in (*_EVER, *_OF_DECISIONS):
             raise ValueError(f"`{given[0]}` needs `windows`, for example [1h, 30d]")
+        if self.half_life and given[0] not in _DECAYING:
+            raise ValueError(f"`half_life` goes with {', '.join(_DECAYING)}, not with {given[0]}")
+        if self.quantile and not 0 <= self.quantile[1] <= 1:
+            raise ValueError(f"`quantile` takes a column and a share from 0 to 1, got {self.quantile[1]:g}")
         return self
 
     @property
     def kind(self) -> str:
         return next(kind for kind in KINDS if getattr(self, kind) is not None)
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Columns of the rows in the window that the feature measures."""
+        if self.correlation:
+            return self.correlation
+        if self.quantile:
+            return (self.quantile[0],)
+        return (str(getattr(self, self.kind)),) if self.kind in (*OF_NUMBERS, *OF_ANYTHING) else ()
 
 
 class FeatureGroup(Model):

@@ -10,14 +10,13 @@ from pyspark.sql import functions as F
 
 from finlake.config import Config, UseCase
 from finlake.features.columns import compile_expr
+from finlake.features.components import window_components
 from finlake.features.decisions import key_text, lasting, without_columns
 from finlake.features.definitions import Definition, definition_digest, kinds, parse_derived, select
 from finlake.features.expressions import Expr, Scope, parse
 from finlake.features.labels import match_columns, positive_periods, split_by_label
 from finlake.features.plan import Windowed, make_plan
-from finlake.features.repair import repair
 from finlake.features.rows import Resolve, RowSet, resolver, value_column, version_rows
-from finlake.features.windows import fast_path
 
 META = ("decision_key", "event_ts", "decision_ts", "known_from")
 
@@ -110,7 +109,7 @@ def _components(
     ).filter(F.col("_entity").isNotNull())
     rows = _rows(versions, row_set, config, same)
     own_early = same and (row_set.clock == "known" or use_case.score.as_of == "happened_at")
-    return repair(fast_path(rows, asked, row_set, own_early), rows, row_set)
+    return window_components(rows, asked, row_set, own_early)
 
 
 def _rows(versions: Mapping[str, DataFrame], row_set: RowSet, config: Config, same: bool) -> DataFrame:
@@ -135,7 +134,7 @@ def _rows(versions: Mapping[str, DataFrame], row_set: RowSet, config: Config, sa
     ]
     rows = frame.select(
         F.col(f"`{row_set.entity}`").cast("string").alias("_entity"), at.alias("_at"),
-        "_from", "_until", "_version_from", "_version_until",
+        "_from", "_until", *(("_version_from", "_version_until") if row_set.labels else ()),
         (key_text(source.key) if same else F.lit(None).cast("string")).alias("_key"), *values,
     )  # fmt: skip
     return rows.filter(F.col("_entity").isNotNull() & F.col("_at").isNotNull())
@@ -144,27 +143,25 @@ def _rows(versions: Mapping[str, DataFrame], row_set: RowSet, config: Config, sa
 def _assemble(windowed: Windowed, this: Resolve, use_case: UseCase) -> Column:
     """A window feature from its components, and from the decision's own row if that counts."""
     definition = windowed.definition
-    kind = definition.feature.kind
+    feature, kind = definition.feature, definition.feature.kind
     parts = {part: F.col(name) for part, name in windowed.parts.items()}
-    if definition.feature.including_this:
+    if feature.including_this:
         known = F.col("this")[definition.entity].isNotNull()
         parts = {p: F.when(known, _with_own(p, kind, c, windowed, this)) for p, c in parts.items()}
     if kind == "time_since":
-        since = (F.unix_micros("event_ts") - parts["last"]).cast("double") / windowed.divide
+        since = (F.unix_micros("event_ts") - parts["value"]).cast("double") / windowed.divide
         return since if windowed.empty is None else F.coalesce(since, F.lit(windowed.empty))
     count = parts["count"].cast("double")
-    if kind == "count":
-        made = count
-    elif kind in ("mean", "share"):
-        made = parts["sum"].cast("double") / F.nullif(count * windowed.divide, F.lit(0.0))
-    else:
-        made = parts["sum"].cast("double") / windowed.divide
+    made = parts.get("value", count).cast("double") / windowed.divide
+    if kind in ("mean", "share"):
+        made = F.try_divide(made, parts["weight"] if "weight" in parts else F.nullif(count, F.lit(0.0)))
+    if kind == "z_score":
+        own = this(Expr("this", "number", value=feature.z_score)).cast("double")
+        made = F.try_divide(own - made / F.nullif(count, F.lit(0.0)), parts["std"] / windowed.divide)
     return F.when(count == 0, F.lit(windowed.empty).cast("double")).otherwise(made)
 
 
 def _with_own(part: str, kind: str, others: Column, windowed: Windowed, this: Resolve) -> Column:
-    definition = windowed.definition
-
     def own_row(expr: Expr) -> Column:
         return this(Expr("this", expr.kind, value=expr.value))
 
@@ -172,7 +169,7 @@ def _with_own(part: str, kind: str, others: Column, windowed: Windowed, this: Re
     if part == "count" or kind == "share":
         return others + own.isNotNull().cast("bigint")
     if kind in ("min", "max"):
-        return {"min": F.least, "max": F.greatest}[definition.feature.kind](others, own)
+        return {"min": F.least, "max": F.greatest}[kind](others, own)
     return F.coalesce(others + own, others, own)
 
 

@@ -18,7 +18,7 @@ from finlake.features.definitions import (
     template_of,
 )
 from finlake.features.expressions import parse
-from finlake.features.plan import measure_scale, refuse
+from finlake.features.plan import measured, refuse
 from finlake.features.words import FIXED, PLACEHOLDER
 
 Found = Iterator[tuple[str, tuple[object, ...]]]
@@ -83,9 +83,9 @@ def _windowed(definition: Definition, scored: list[UseCase], config: Config) -> 
                 conditions.append(parse(text, row_scope(source, config), "boolean"))
             except ConfigError as error:
                 yield key, str(error)
-    if feature.kind in ("sum", "mean", "min", "max"):
+    for column in feature.measured:
         try:
-            measure_scale(source, str(getattr(feature, feature.kind)), tuple(conditions))
+            measured(source, feature.kind, column, tuple(conditions))
         except ConfigError as error:
             yield feature.kind, str(error)
     for use_case in scored:

@@ -9,8 +9,6 @@ from pyspark.sql import functions as F
 
 from finlake.config import Source, UseCase
 
-NEVER = 2**63 - 1  # microseconds: this version has not been replaced
-
 
 def key_text(columns: Sequence[str]) -> Column:
     """The columns of a key as one text, joined by |."""

@@ -9,10 +9,11 @@ from pyspark.sql import functions as F
 
 from finlake.config import Source, UseCase
 from finlake.features.columns import compile_expr
-from finlake.features.decisions import NEVER, key_text, lasting
+from finlake.features.decisions import key_text, lasting
 from finlake.features.definitions import kinds
 from finlake.features.expressions import Scope, parse
 from finlake.features.rows import resolver
+from finlake.features.windows import NEVER
 
 
 def positive_periods(versions: DataFrame, use_case: UseCase, source: Source, scored: Source) -> DataFrame:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from finlake.config import Config, Source, UseCase
+from finlake.config import Config, Feature, Source, UseCase
+from finlake.config.features import OF_ANYTHING, OF_NUMBERS
 from finlake.errors import ConfigError, suggestion
 from finlake.features.definitions import UNITS, Definition, Selection, row_scope
 from finlake.features.expressions import Expr, parse
 from finlake.features.rows import Component, RowSet, Value
 
-MEASURES = ("sum", "mean", "min", "max")
+DAY = 86_400_000_000
+_INCLUDING = ("count", "sum", "mean", "min", "max", "share")
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Windowed:
     """A window feature: where its parts are, and what to divide by."""
 
     definition: Definition
-    parts: Mapping[str, str]  # count, sum, low, hits … -> component column
+    parts: Mapping[str, str]  # count, value, std, weight -> component column
     values: Mapping[str, Value]  # the same -> what the decision's own row adds
     divide: float = 1.0
     empty: float | None = None
@@ -67,31 +69,71 @@ def _windowed(definition: Definition, use_case: UseCase, config: Config, plan: P
     high = -(feature.ends_before.micros if feature.ends_before else 0) - 1
     low = None if definition.window is None else high + 1 - definition.window.micros
     prefix = f"_c{list(plan.row_sets.values()).index(row_set)}_"
-    values: dict[str, tuple[str, Value]] = {}
-    if feature.kind == "time_since":
-        values["last"] = ("last", Value(None, where, zone))
-    elif feature.kind == "share":
-        known = Expr("not", "boolean", (Expr("is null", "boolean", share),))
-        values["count"] = ("count", Value(None, (*where, known), zone))
-        values["sum"] = ("count", Value(None, where + share, zone))
-    elif feature.kind == "count":
-        values["count"] = ("count", Value(None, where, zone))
-    else:
-        column = str(getattr(feature, feature.kind))
-        scale = measure_scale(source, column, where)
-        value = Value(column, where, zone, scale)
-        values["count"] = ("count", value)
-        values["sum"] = ({"mean": "sum"}.get(feature.kind, feature.kind), value)
-    parts = {
-        part: row_set.add(Component(function, value, low, high), prefix) for part, (function, value) in values.items()
+    needed = {
+        part: Component(function, value, low, high, other, argument)
+        for part, (function, value, other, argument) in _needed(definition, source, where, share, zone).items()
     }
-    divide = 10.0 ** (values["sum"][1].scale or 0) if feature.kind in MEASURES else 1.0
-    if feature.kind == "time_since":
-        divide = float(UNITS[feature.unit or "minutes"])
-    zero = feature.when_empty == "0" or (feature.when_empty is None and feature.kind in ("count", "sum"))
+    zero = feature.when_empty == "0" or (feature.when_empty is None and feature.kind in ("count", "sum", "distinct"))
     return Windowed(
-        definition, parts, {part: value for part, (_, value) in values.items()}, divide, 0.0 if zero else None
+        definition,
+        {part: row_set.add(component, prefix) for part, component in needed.items()},
+        {part: component.value for part, component in needed.items()},
+        _divide(feature, needed),
+        0.0 if zero else None,
     )
+
+
+def _needed(
+    definition: Definition, source: Source, where: tuple[Expr, ...], share: tuple[Expr, ...], zone: str
+) -> dict[str, tuple[str, Value, Value | None, float]]:
+    """Part of the feature -> function, value, second value and argument."""
+    feature, kind = definition.feature, definition.feature.kind
+    rows, half_life = Value(None, where, zone), float(feature.half_life.micros) if feature.half_life else 0.0
+    if kind == "time_since":
+        return {"value": ("last_time", rows, None, 0.0)}
+    if kind == "share":
+        known = Expr("not", "boolean", (Expr("is null", "boolean", share),))
+        counted = ("count", Value(None, (*where, known), zone), None, 0.0)
+        return {"count": counted, "value": ("count", Value(None, where + share, zone), None, 0.0)}
+    if kind == "count":
+        decayed = {"value": ("decayed", rows, None, half_life)} if half_life else {}
+        return {"count": ("count", rows, None, 0.0), **decayed}
+    columns = [measured(source, kind, name, where, zone) for name in feature.measured]
+    value, other = columns[0], columns[1] if len(columns) > 1 else None
+    needed: dict[str, tuple[str, Value, Value | None, float]] = {"count": ("count", value, other, 0.0)}
+    if half_life:
+        needed["value"] = ("decayed", value, None, half_life)
+        if kind == "mean":
+            known = Expr("not", "boolean", (Expr("is null", "boolean", (Expr("column", "", value=value.column),)),))
+            needed["weight"] = ("decayed", Value(None, (*where, known), zone), None, half_life)
+    elif kind == "z_score":
+        needed |= {"value": ("sum", value, None, 0.0), "std": ("std", value, None, 0.0)}
+    else:
+        argument = feature.quantile[1] if feature.quantile else 0.0
+        needed["value"] = ("sum" if kind == "mean" else kind, value, other, argument)
+    return needed
+
+
+def measured(source: Source, kind: str, name: str, where: tuple[Expr, ...], zone: str = "UTC") -> Value:
+    """What a kind of feature measures of each row.
+
+    Raises:
+        ConfigError: no such column, or one that this kind cannot measure.
+    """
+    if name not in source.silver_columns:
+        raise ConfigError(f"source {source.source} has no column {name!r}{suggestion(name, source.silver_columns)}")
+    if kind in OF_ANYTHING:
+        return Value(name, where, zone, text=True)
+    return Value(name, where, zone, _scale(source, name, where))
+
+
+def _divide(feature: Feature, needed: Mapping[str, Component]) -> float:
+    """What the part `value` is divided by: minor units, the unit of time, or microseconds in a day."""
+    if feature.kind == "time_since":
+        return float(UNITS[feature.unit or "minutes"])
+    if feature.kind not in OF_NUMBERS or feature.kind == "correlation":
+        return 1.0
+    return 10.0 ** (needed["value"].value.scale or 0) / (DAY if feature.kind == "slope" else 1)
 
 
 def refuse(definition: Definition, use_case: UseCase, conditions: tuple[Expr, ...]) -> None:
@@ -107,6 +149,9 @@ def refuse(definition: Definition, use_case: UseCase, conditions: tuple[Expr, ..
         return
     if feature.kind == "time_since":
         raise ConfigError("including_this: the time since the decision's own row is always 0")
+    if feature.kind not in _INCLUDING or feature.half_life:
+        decayed = " with half_life" if feature.half_life else ""
+        raise ConfigError(f"including_this: goes with {', '.join(_INCLUDING)}, not with {feature.kind}{decayed}")
     if definition.source != use_case.score.each:
         raise ConfigError(
             f"including_this: scored rows are of {use_case.score.each}, and this window runs over {definition.source}"
@@ -115,15 +160,9 @@ def refuse(definition: Definition, use_case: UseCase, conditions: tuple[Expr, ..
         raise ConfigError("including_this: the label of the decision's own row is what the model is to find out")
 
 
-def measure_scale(source: Source, name: str, where: tuple[Expr, ...] = ()) -> int | None:
-    """Digits of a money column's minor unit, 0 for integers, None for other numbers.
-
-    Raises:
-        ConfigError: no such column, not a number, or money in several currencies.
-    """
-    column = source.silver_columns.get(name)
-    if column is None:
-        raise ConfigError(f"source {source.source} has no column {name!r}{suggestion(name, source.silver_columns)}")
+def _scale(source: Source, name: str, where: tuple[Expr, ...]) -> int | None:
+    """Digits of a money column's minor unit, 0 for integers, None for other numbers; refuses what has no one unit."""
+    column = source.silver_columns[name]
     if column.type == "money":
         currency = str(column.currency)
         if currency in source.silver_columns and not any(_fixes(expr, currency) for expr in where):

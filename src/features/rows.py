@@ -11,21 +11,23 @@ from pyspark.sql.types import DateType, StructType
 
 from finlake.config import Source
 from finlake.features.columns import Resolve, compile_expr, local_midnight
-from finlake.features.decisions import NEVER
 from finlake.features.expressions import Expr
+from finlake.features.windows import NEVER
 
 
 @dataclass(frozen=True)
 class Value:
-    """One number of a row, null where the row does not take part.
+    """One value of a row, null where the row does not take part.
 
-    `column` is summed or compared as it is: money in minor units (`scale` digits), integers, doubles. None counts rows.
+    `column` is measured as it is: money in minor units (`scale` digits), integers, doubles, or any other as `text`.
+    None counts rows.
     """
 
     column: str | None
     conditions: tuple[Expr, ...]
     zone: str
     scale: int | None = None
+    text: bool = False
 
     @property
     def labelled(self) -> bool:
@@ -37,10 +39,12 @@ class Value:
 class Component:
     """One aggregate of a value over a frame [low, high] in microseconds from the decision's row; low None: all before."""
 
-    function: str  # count | sum | min | max | last
+    function: str  # of windows.functions
     value: Value
     low: int | None
     high: int
+    other: Value | None = None
+    argument: float = 0.0
 
 
 @dataclass
@@ -59,14 +63,13 @@ class RowSet:
 
     def values(self) -> dict[Value, str]:
         """Distinct values and their column names."""
-        return {value: f"_v{n}" for n, value in enumerate(dict.fromkeys(c.value for c in self.components))}
+        used = (value for c in self.components for value in (c.value, c.other) if value)
+        return {value: f"_v{n}" for n, value in enumerate(dict.fromkeys(used))}
 
     def columns(self) -> set[str]:
         """Source columns that the values look at."""
-        looked = {c.value.column for c in self.components if c.value.column}
-        return (
-            looked | {n for c in self.components for e in c.value.conditions for n in e.names("column")} | {self.entity}
-        )
+        looked = {value.column for value in self.values() if value.column}
+        return looked | {n for v in self.values() for e in v.conditions for n in e.names("column")} | {self.entity}
 
 
 def resolver(frame: DataFrame, zone: str, prefix: str = "", labels: Mapping[str, Column] | None = None) -> Resolve:
@@ -87,6 +90,8 @@ def value_column(value: Value, resolve: Resolve) -> Column:
     """A value on one row."""
     if value.column is None:
         made = F.lit(1).cast("bigint")
+    elif value.text:
+        made = resolve(Expr("column", "", value=value.column)).cast("string")
     else:
         made = minor_units(resolve(Expr("column", "", value=value.column)), value.scale)
     for condition in value.conditions:

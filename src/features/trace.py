@@ -63,8 +63,7 @@ def _uses(
         parse(text, row_scope(source, config), "boolean") for text in (feature.where, feature.share) if text
     ]
     columns = {name for tree in trees for name in tree.names("column")}
-    if feature.kind in ("sum", "mean", "min", "max"):
-        columns.add(str(getattr(feature, feature.kind)))
+    columns |= set(feature.measured)
     yield from (Use(source.source, column, "window", definition) for column in sorted(columns))
     for label in sorted({name for tree in trees for name in tree.names("label")}):
         yield Use(source.source, label, "label", definition)

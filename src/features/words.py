@@ -135,7 +135,7 @@ def describe(definition: Definition) -> str:
     what = {"count": "number of rows", "time_since": f"{feature.unit or 'minutes'} since the last row"}.get(
         feature.kind
     )
-    what = what or f"{feature.kind} of {getattr(feature, feature.kind)}"
+    what = what or f"{feature.kind} of {' and '.join(map(str, feature.measured)) or feature.share}"
     parts = [f"{what} of {definition.source} with the same {definition.entity}"]
     if definition.window:
         parts.append(f"in the {'known ' if feature.clock == 'known' else ''}{window_label(definition.window)} before")

@@ -146,7 +146,10 @@ def rows(versions: list[Version], schema: str) -> list[tuple[Any, ...]]:
 
 @dataclass(frozen=True)
 class Meaning:
-    """A window feature in plain Python: `measure` of the rows in the window."""
+    """A window feature in plain Python: `measure` of the rows in the window, in their order.
+
+    With `aged` it is given (seconds before the decision's row, value) of each.
+    """
 
     measure: Callable[[list[Any]], float | None]
     entity: str = "card"
@@ -157,6 +160,7 @@ class Meaning:
     clock: str = "event"
     own: bool = False
     labelled: bool = False
+    aged: bool = False
 
 
 class Reference:
@@ -189,13 +193,12 @@ class Reference:
                 continue
             at = version.event if meaning.clock == "event" else self._known(version, moment, meaning.labelled)
             if at < end and (meaning.window is None or at >= end - meaning.window) and meaning.where(version, moment):
-                held.append((at, meaning.row(version, moment)))
+                held.append((at, version.known_from, version.key, meaning.row(version, moment)))
         if meaning.own and meaning.where(this, moment):
-            held.append((this.event, meaning.row(this, moment)))
-        if meaning.window is None:
-            last = max((at for at, _ in held), default=None)
-            return None if last is None else (this.event - last).total_seconds()
-        return meaning.measure([value for _, value in held if value is not None])
+            held.append((this.event, this.known_from, this.key, meaning.row(this, moment)))
+        rows = [((this.event - at).total_seconds(), value) for at, *_, value in sorted(held, key=lambda row: row[:3])]
+        known = [(age, value) for age, value in rows if value is not None]
+        return meaning.measure(known if meaning.aged else [value for _, value in known])
 
     def _known(self, version: Version, moment: datetime, labelled: bool) -> datetime:
         """When the row got what it says now: its version, or the label it has at `moment`."""

@@ -1,0 +1,61 @@
+"""The batch execution: versions and decisions of an entity side by side, in Arrow batches."""
+
+from __future__ import annotations
+
+from functools import partial, reduce
+from operator import or_
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import DoubleType, LongType, StringType, StructField, StructType
+
+from finlake.features.rows import Component, RowSet
+from finlake.features.windows.functions import OF_WHOLE, WHOLE
+from finlake.features.windows.known import Part, answer_batches
+
+
+def window_components(rows: DataFrame, asked: DataFrame, row_set: RowSet, own_early: bool) -> DataFrame:
+    """`_id` and the components of each decision, from what was known at its moment.
+
+    One sort by entity and time; the work grows with the rows, whatever the windows hold.
+
+    Args:
+        rows: `_entity, _at, _from, _until, _key` and the values, one for each version; with labels also
+            `_version_from, _version_until`, because versions are cut where a label changed.
+        asked: `_id, _entity, _at, _moment, _first`, one for each decision.
+        row_set: the components.
+        own_early: whether a decision's own row may have been known before it happened.
+    """
+    names = row_set.values()
+    parts = [_part(component, name, row_set) for component, name in row_set.components.items()]
+    whole = [name for component, name in row_set.components.items() if integer(component)]
+    taking_part = reduce(or_, (F.col(name).isNotNull() for name in names.values()))
+    asking = asked.select("_entity", "_at", F.col("_moment").alias("_from"), F.col("_first").alias("_until"), "_id")
+    both = rows.where(taking_part).unionByName(asking, allowMissingColumns=True)
+    placed = both.repartition("_entity").sortWithinPartitions("_entity", "_at", "_from", "_key")
+    fields = [StructField(part.name, LongType() if part.name in whole else DoubleType()) for part in parts]
+    arrow = pa.schema(
+        [("_id", pa.string()), *((p.name, pa.int64() if p.name in whole else pa.float64()) for p in parts)]
+    )
+    run = partial(answer_batches, parts=parts, own_early=own_early, schema=arrow)
+    return placed.mapInArrow(run, StructType([StructField("_id", StringType()), *fields]))
+
+
+def integer(component: Component) -> bool:
+    """The answer is a whole number: rows, minor units or microseconds."""
+    return component.function in WHOLE or (component.function in OF_WHOLE and component.value.scale is not None)
+
+
+def _part(component: Component, name: str, row_set: RowSet) -> Part:
+    names, other = row_set.values(), component.other
+    return Part(
+        name,
+        component.function,
+        names[component.value],
+        component.low,
+        component.high,
+        component.value.labelled,
+        names[other] if other else "",
+        component.argument,
+    )
