@@ -11,8 +11,9 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DoubleType, LongType, StringType, StructField, StructType
 
 from finlake.features.rows import Component, RowSet
+from finlake.features.windows.answers import Part
 from finlake.features.windows.functions import OF_WHOLE, WHOLE
-from finlake.features.windows.known import Part, answer_batches
+from finlake.features.windows.known import answer_batches
 
 
 def window_components(rows: DataFrame, asked: DataFrame, row_set: RowSet, own_early: bool) -> DataFrame:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from finlake.features.windows.answers import Asked, Part, Rows, answers
 from finlake.features.windows.functions import FUNCTIONS, Held
-from finlake.features.windows.known import Asked, Part, Rows, answers
 from finlake.features.windows.ranges import first_at_or_after
 
 HALF_LIFE = 500.0

@@ -8,7 +8,7 @@ was not yet what it is now, and the decision is computed again from the versions
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,72 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from finlake.features.windows import NEVER
-from finlake.features.windows.functions import FUNCTIONS, Answer, Held
-from finlake.features.windows.ranges import first_at_or_after
+from finlake.features.windows.answers import Asked, Part, Rows, answers
+from finlake.features.windows.functions import Answer
+from finlake.features.windows.late import Late, Versions
 
 _ROWS = 250_000  # rows worked on together, unless one entity has more
-_GATHERED = 2_000_000  # versions looked at together for decisions that are computed again
 _SETTLED, _VERSION_SETTLED = "_settled", "_version_settled"
-
-
-@dataclass(frozen=True)
-class Part:
-    """One function of one value over a frame [low, high] in microseconds from the decision's row; low None: all before."""
-
-    name: str
-    function: str
-    value: str
-    low: int | None
-    high: int
-    labelled: bool = False
-    other: str = ""
-    argument: float = 0.0
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows of many entities by entity, time, knowledge and key; values with the rows where they are known."""
-
-    entity: np.ndarray
-    at: np.ndarray
-    values: dict[str, tuple[np.ndarray, np.ndarray]]
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Decisions, in the order of the rows."""
-
-    entity: np.ndarray
-    at: np.ndarray
-
-    def take(self, places: np.ndarray) -> Asked:
-        """Some of them, each as an entity of its own."""
-        return Asked(np.arange(len(places)), self.at[places])
-
-
-def answers(rows: Rows, asked: Asked, parts: Iterable[Part]) -> dict[str, Answer]:
-    """Each part for each decision: the value, and whether it is known."""
-    edges: dict[int | None, np.ndarray] = {}
-    held: dict[tuple[str, str], tuple[np.ndarray, ...]] = {}
-
-    def edge(offset: int | None) -> np.ndarray:
-        if offset not in edges:
-            moment = asked.at + offset if offset is not None else np.full(len(asked.at), rows.at.min(initial=0))
-            edges[offset] = first_at_or_after(rows.entity, rows.at, asked.entity, moment)
-        return edges[offset]
-
-    found = {}
-    for part in parts:
-        pair = (part.value, part.other or part.value)
-        if pair not in held:
-            (value, known), (other, both) = rows.values[pair[0]], rows.values[pair[1]]
-            there = known & both
-            before = np.concatenate([np.zeros(1, np.int64), np.cumsum(there)])
-            held[pair] = (value[there], rows.at[there], other[there], before)
-        value, at, other, before = held[pair]
-        low, high = before[edge(part.low)], before[edge(part.high + 1)]
-        found[part.name] = FUNCTIONS[part.function](Held(value, at, low, high, asked.at, other, part.argument))
-    return found
 
 
 def known_answers(table: pa.Table, parts: Sequence[Part], own_early: bool) -> dict[str, Answer]:
@@ -97,65 +37,37 @@ def known_answers(table: pa.Table, parts: Sequence[Part], own_early: bool) -> di
     at, since, until = (_numbers(table[name])[0] for name in ("_at", "_from", "_until"))
     asking = table["_id"].is_valid().to_numpy()
     row, ask = np.flatnonzero(~asking), np.flatnonzero(asking)
-    current = until[row] == NEVER
-    versions = Rows(entity[row], at[row], {name: _value(table[name], row) for name in _values(parts)})
-    settling = {_SETTLED: (np.where(current, since[row], until[row]), np.ones(len(row), bool))}
-    settling[_VERSION_SETTLED] = settling[_SETTLED]
-    if "_version_from" in table.column_names:
-        version_since, version_until = (_numbers(table[name])[0][row] for name in ("_version_from", "_version_until"))
-        replaced = version_until != NEVER
-        settling[_VERSION_SETTLED] = (np.where(replaced, version_until, version_since), replaced | current)
+    rows = Rows(entity[row], at[row], {name: _value(table[name], row) for name in _values(parts)})
+    versions = Versions(rows, since[row], until[row])
     asked, moment, first = Asked(entity[ask], at[ask]), since[ask], until[ask]
-    now = {name: (value, known & current) for name, (value, known) in versions.values.items()}
+    current = versions.until == NEVER
+    now = {name: (value, known & current) for name, (value, known) in rows.values.items()}
     checks = _checks(parts)
-    found = answers(replace(versions, values=now | settling), asked, [*parts, *checks])
+    found = answers(replace(rows, values=now | _settled(table, versions, row)), asked, [*parts, *checks])
     late = first < asked.at if own_early else np.zeros(len(ask), bool)
     for check in checks:
         settled, there = found.pop(check.name)
         late |= there & (settled > moment)
-    for some in _bounded(versions, asked, parts, np.flatnonzero(late)):
-        exact = _visible(table, versions, row, ask, (since, until), asked, some, parts)
-        for name, (value, known) in exact.items():
+    some = np.flatnonzero(late)
+    if len(some):
+        keys, ids = table["_key"].take(pa.array(row)), table["_id"].take(pa.array(ask[some]))
+        codes = _codes(pa.chunked_array([*keys.fill_null("").chunks, *ids.chunks]))
+        own, mine = np.where(keys.is_valid().to_numpy(), codes[: len(row)], -1), codes[len(row) :]
+        again = Late(asked.take(some), moment[some], mine)
+        for name, (value, known) in again.answers(replace(versions, key=own), parts).items():
             found[name][0][some], found[name][1][some] = value, known
     return found
 
 
-def _visible(
-    table: pa.Table, versions: Rows, row: np.ndarray, ask: np.ndarray, lasting: tuple[np.ndarray, np.ndarray],
-    asked: Asked, some: np.ndarray, parts: Sequence[Part],
-) -> dict[str, Answer]:  # fmt: skip
-    """Parts of some decisions, each from the versions visible at its moment; its own row is none of them."""
-    low, high = _reach(versions, asked, parts, some)
-    length = high - low
-    which = np.repeat(np.arange(len(some)), length)
-    place = np.arange(len(which)) - np.repeat(np.cumsum(length) - length, length) + np.repeat(low, length)
-    moment = lasting[0][ask[some]][which]
-    seen = (lasting[0][row[place]] <= moment) & (lasting[1][row[place]] > moment)
-    which, place = which[seen], place[seen]
-    own = pc.equal(table["_key"].take(pa.array(row[place])), table["_id"].take(pa.array(ask[some][which])))
-    others = ~own.combine_chunks().fill_null(False).to_numpy(zero_copy_only=False)
-    which, place = which[others], place[others]
-    values = {name: (value[place], known[place]) for name, (value, known) in versions.values.items()}
-    return answers(Rows(which, versions.at[place], values), asked.take(some), parts)
-
-
-def _reach(versions: Rows, asked: Asked, parts: Sequence[Part], some: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The versions, of any time of knowledge, that lie in one of the frames."""
-    entity, at = asked.entity[some], asked.at[some]
-    lows = [part.low for part in parts]
-    begin = np.full(len(some), versions.at.min(initial=0))
-    if None not in lows:
-        begin = at + min(low for low in lows if low is not None)
-    end = at + max(part.high for part in parts) + 1
-    low, high = (first_at_or_after(versions.entity, versions.at, entity, moment) for moment in (begin, end))
-    return low, np.maximum(low, high)
-
-
-def _bounded(versions: Rows, asked: Asked, parts: Sequence[Part], late: np.ndarray) -> Iterator[np.ndarray]:
-    """Decisions to compute again, as many at a time as memory should hold the versions of."""
-    low, high = _reach(versions, asked, parts, late)
-    piece = np.cumsum(high - low) // _GATHERED
-    yield from (some for some in np.split(late, np.flatnonzero(np.diff(piece)) + 1) if len(some))
+def _settled(table: pa.Table, versions: Versions, row: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    current = versions.until == NEVER
+    settling = {_SETTLED: (np.where(current, versions.since, versions.until), np.ones(len(row), bool))}
+    settling[_VERSION_SETTLED] = settling[_SETTLED]
+    if "_version_from" in table.column_names:
+        since, until = (_numbers(table[name])[0][row] for name in ("_version_from", "_version_until"))
+        replaced = until != NEVER
+        settling[_VERSION_SETTLED] = (np.where(replaced, until, since), replaced | current)
+    return settling
 
 
 def _checks(parts: Sequence[Part]) -> list[Part]:
@@ -206,10 +118,10 @@ def answer_batches(
         yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def whole_entities(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Tables that hold every row of each of their entities."""
+def whole_entities(batches: Iterable[pa.RecordBatch], size: int = _ROWS) -> Iterator[pa.Table]:
+    """Tables of about `size` rows that hold every row of each of their entities."""
     waiting: list[pa.RecordBatch | pa.Table] = []
-    rows, enough = 0, _ROWS
+    rows, enough = 0, size
     for batch in batches:
         waiting.append(batch)
         rows += batch.num_rows
@@ -221,7 +133,7 @@ def whole_entities(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
         if cut:
             yield table.slice(0, cut)
         waiting, rows = [table.slice(cut)], table.num_rows - cut
-        enough = max(_ROWS, 2 * rows)  # a large entity is not copied again for each batch
+        enough = max(size, 2 * rows)  # a large entity is not copied again for each batch
     if rows:
         yield _together(waiting)
 

@@ -6,7 +6,7 @@ whether they come in a rebuild, in a day's increment or one by one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -37,8 +37,42 @@ def first_at_or_after(entity: np.ndarray, at: np.ndarray, asked_entity: np.ndarr
 
 def sums(numbers: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Sums of whole numbers, exact as long as the answer fits into 64 bits."""
-    before = np.concatenate([np.zeros(1, np.int64), np.cumsum(numbers, dtype=np.int64)])
+    before = _before(numbers)
     return before[high] - before[low]
+
+
+def sums_up_to(
+    numbers: Columns, key: np.ndarray, edges: Sequence[np.ndarray], limit: np.ndarray
+) -> list[tuple[np.ndarray, ...]]:
+    """For each edge, sums of whole numbers over the rows before it whose key is at most the limit.
+
+    The rows are halved by the binary digits of their key's rank, as in a wavelet tree, and all edges follow.
+
+    Args:
+        numbers: columns to sum.
+        key: one for each row.
+        edges: row numbers, one for each limit.
+        limit: largest key that takes part.
+    """
+    steps = np.unique(key)
+    rank, below = np.searchsorted(steps, key), np.searchsorted(steps, limit, side="right")
+    digits = len(steps).bit_length()
+    found = [tuple(np.zeros(len(limit), np.int64) for _ in numbers) for _ in edges]
+    for bit in reversed(range(digits)):
+        zero, taking = (rank >> bit) & 1 == 0, (below >> bit) & 1 == 1
+        zeros = _before(zero)
+        halves = [_before(np.where(zero, column, 0)) for column in numbers]
+        for edge, summed in zip(edges, found, strict=True):
+            for half, part in zip(halves, summed, strict=True):
+                part += np.where(taking, half[edge], 0)
+        edges = [np.where(taking, zeros[-1] + edge - zeros[edge], zeros[edge]) for edge in edges]
+        rank, *columns = (np.concatenate([column[zero], column[~zero]]) for column in (rank, *numbers))
+        numbers = tuple(columns)
+    return found
+
+
+def _before(column: np.ndarray) -> np.ndarray:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(column, dtype=np.int64)])
 
 
 def fold(columns: Columns, low: np.ndarray, high: np.ndarray, combine: Combine) -> Columns:
@@ -76,7 +110,7 @@ class Wavelet:
         self.levels: list[tuple[int, np.ndarray]] = []
         for bit in reversed(range(int(numbers.max(initial=0)).bit_length())):
             zero = (numbers >> bit) & 1 == 0
-            self.levels.append((bit, np.concatenate([np.zeros(1, np.int64), np.cumsum(zero)])))
+            self.levels.append((bit, _before(zero)))
             numbers = np.concatenate([numbers[zero], numbers[~zero]])
 
     def below(self, low: np.ndarray, high: np.ndarray, limit: np.ndarray) -> np.ndarray:

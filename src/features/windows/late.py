@@ -1,0 +1,139 @@
+"""Decisions whose windows later held something else: computed from the versions visible at their moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from finlake.features.windows import NEVER
+from finlake.features.windows.answers import Asked, Part, Rows, answers
+from finlake.features.windows.functions import Answer
+from finlake.features.windows.ranges import first_at_or_after, sums_up_to
+
+_GATHERED = 2_000_000  # versions looked at together
+
+
+@dataclass(frozen=True)
+class Versions:
+    """Rows of any time of knowledge: visible from `since` until `until` (microseconds); `key` is -1 where none matters."""
+
+    rows: Rows
+    since: np.ndarray
+    until: np.ndarray
+    key: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def edge(self, asked: Asked, offset: int | None) -> np.ndarray:
+        moment = asked.at + offset if offset is not None else np.full(len(asked.at), self.rows.at.min(initial=0))
+        return first_at_or_after(self.rows.entity, self.rows.at, asked.entity, moment)
+
+
+@dataclass(frozen=True)
+class Late:
+    """Decisions with the moment up to which each may know, and the key of its own row, which it never sees."""
+
+    asked: Asked
+    moment: np.ndarray
+    key: np.ndarray
+
+    def answers(self, versions: Versions, parts: Sequence[Part]) -> dict[str, Answer]:
+        """Counts and sums of whole numbers without looking at each row of a window, the others by looking."""
+        summed = [part for part in parts if _sum_of_whole(part, versions)]
+        looked = [part for part in parts if part not in summed]
+        found = _sums(versions, self, summed) if summed else {}
+        if looked:
+            pieces = [_looked_at(versions, piece, looked) for piece in self._bounded(versions, looked)]
+            for part in looked:
+                value, known = zip(*(piece[part.name] for piece in pieces), strict=True)
+                found[part.name] = np.concatenate(value), np.concatenate(known)
+        return found
+
+    def _bounded(self, versions: Versions, parts: Sequence[Part]) -> Iterator[Late]:
+        """As many at a time as memory should hold the versions of."""
+        low, high = _reach(versions, self.asked, parts)
+        piece = np.cumsum(high - low) // _GATHERED
+        for some in np.split(np.arange(len(piece)), np.flatnonzero(np.diff(piece)) + 1):
+            yield Late(self.asked.take(some), self.moment[some], self.key[some])
+
+
+def _sum_of_whole(part: Part, versions: Versions) -> bool:
+    whole = versions.rows.values[part.value][0].dtype == np.int64
+    return not part.other and (part.function == "count" or (part.function == "sum" and whole))
+
+
+def _sums(versions: Versions, late: Late, parts: Sequence[Part]) -> dict[str, Answer]:
+    """What was known by the moment less what was replaced by it, less the decision's own row."""
+    asked, offsets = late.asked, list(dict.fromkeys(edge for part in parts for edge in (part.low, part.high + 1)))
+    edges = [versions.edge(asked, offset) for offset in offsets]
+    columns: dict[tuple[str, str], np.ndarray] = {}
+    for part in parts:
+        value, known = versions.rows.values[part.value]
+        columns[part.value, "count"] = known.astype(np.int64)
+        if part.function == "sum":
+            columns[part.value, "sum"] = np.where(known, value, 0)
+    numbers = tuple(columns.values())
+    known_by = sums_up_to(numbers, versions.since, edges, late.moment)
+    replaced = versions.until != NEVER
+    places = np.concatenate([np.zeros(1, np.int64), np.cumsum(replaced)])
+    gone = sums_up_to(
+        tuple(c[replaced] for c in numbers), versions.until[replaced], [places[e] for e in edges], late.moment
+    )
+    which, place = _own(versions, late)
+    names = list(columns)
+
+    def within(part: Part, what: str) -> np.ndarray:
+        column, begin, end = names.index((part.value, what)), offsets.index(part.low), offsets.index(part.high + 1)
+        summed: np.ndarray = known_by[end][column] - gone[end][column] - known_by[begin][column] + gone[begin][column]
+        away = versions.rows.at[place] - asked.at[which]
+        inside = (away <= part.high) & (part.low is None or away >= part.low)
+        np.subtract.at(summed, which[inside], numbers[column][place[inside]])
+        return summed
+
+    found = {}
+    for part in parts:
+        count = within(part, "count")
+        if part.function == "count":
+            found[part.name] = count, np.ones(len(count), bool)
+        else:
+            found[part.name] = within(part, "sum"), count > 0
+    return found
+
+
+def _own(versions: Versions, late: Late) -> tuple[np.ndarray, np.ndarray]:
+    """Decision and version, for the visible versions of decisions' own rows."""
+    order = np.argsort(versions.key, kind="stable")
+    keys = versions.key[order]
+    low, high = np.searchsorted(keys, late.key), np.searchsorted(keys, late.key, side="right")
+    which, place = _each(low, high)
+    place = order[place]
+    moment = late.moment[which]
+    same = versions.rows.entity[place] == late.asked.entity[which]
+    seen = same & (versions.since[place] <= moment) & (versions.until[place] > moment)
+    return which[seen], place[seen]
+
+
+def _looked_at(versions: Versions, late: Late, parts: Sequence[Part]) -> dict[str, Answer]:
+    which, place = _each(*_reach(versions, late.asked, parts))
+    moment = late.moment[which]
+    seen = (
+        (versions.since[place] <= moment) & (versions.until[place] > moment) & (versions.key[place] != late.key[which])
+    )
+    which, place = which[seen], place[seen]
+    values = {name: (value[place], known[place]) for name, (value, known) in versions.rows.values.items()}
+    alone = Asked(np.arange(len(late.key)), late.asked.at)  # each as an entity of its own
+    return answers(Rows(which, versions.rows.at[place], values), alone, parts)
+
+
+def _reach(versions: Versions, asked: Asked, parts: Sequence[Part]) -> tuple[np.ndarray, np.ndarray]:
+    """The versions, of any time of knowledge, that lie in one of the frames."""
+    lows = [part.low for part in parts if part.low is not None]
+    low = versions.edge(asked, min(lows) if len(lows) == len(parts) else None)
+    return low, np.maximum(low, versions.edge(asked, max(part.high for part in parts) + 1))
+
+
+def _each(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Range and place, for every place in the ranges [low, high)."""
+    length = high - low
+    which = np.repeat(np.arange(len(low)), length)
+    return which, np.arange(len(which)) - np.repeat(np.cumsum(length) - length - low, length)
