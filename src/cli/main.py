@@ -12,7 +12,7 @@ import click
 
 from finlake.cli.options import Options, common
 from finlake.errors import FinlakeError, suggestion
-from finlake.pipelines.registry import STEPS
+from finlake.pipelines.registry import REBUILDS, STEPS
 
 
 class Commands(click.Group):
@@ -187,9 +187,8 @@ def _step_command(name: str, argument: str | None, about: str) -> click.Command:
     if argument:
         flag = "--" + argument.replace("_", "-")
         made = click.option(flag, default="all", show_default=True, help="One by name, or all.")(made)
-    if name == "refine":
-        again = "Make silver again from all of bronze, by the contract of today."
-        made = click.option("--rebuild", is_flag=True, help=again)(made)
+    if name in REBUILDS:
+        made = click.option("--rebuild", is_flag=True, help=REBUILDS[name])(made)
     return click.command(name=name, help=f"Step: {about}")(made)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame
@@ -22,7 +23,11 @@ META = ("decision_key", "event_ts", "decision_ts", "known_from")
 
 
 def build_features(
-    decisions: DataFrame, versions: Mapping[str, DataFrame], use_case: UseCase, config: Config
+    decisions: DataFrame,
+    versions: Mapping[str, DataFrame],
+    use_case: UseCase,
+    config: Config,
+    earliest: datetime | None = None,
 ) -> DataFrame:
     """The feature table of a use case: one row for each decision, whatever its windows hold.
 
@@ -31,6 +36,7 @@ def build_features(
         versions: silver versions of every source in `sources_read`.
         use_case: names the features.
         config: their definitions and the contracts.
+        earliest: when no decision happened before it, rows that no window can reach are left out.
 
     Returns:
         decision_key, event_ts, decision_ts, the columns in `carried`, one DOUBLE column for each feature (null is
@@ -46,7 +52,7 @@ def build_features(
     base = decisions.select(*META, F.struct(*(f"`{name}`" for name in own)).alias("this"))
     frame = base
     for row_set in plan.row_sets.values():
-        parts = _components(base, versions, row_set, use_case, config)
+        parts = _components(base, versions, row_set, use_case, config, earliest)
         frame = frame.join(parts.withColumnRenamed("_id", "decision_key"), "decision_key", "left")
     this = resolver(frame, use_case.zone, "this")
     frame = frame.select(
@@ -96,8 +102,9 @@ def sources_read(use_case: UseCase, config: Config) -> list[str]:
 
 
 def _components(
-    base: DataFrame, versions: Mapping[str, DataFrame], row_set: RowSet, use_case: UseCase, config: Config
-) -> DataFrame:
+    base: DataFrame, versions: Mapping[str, DataFrame], row_set: RowSet, use_case: UseCase, config: Config,
+    earliest: datetime | None,
+) -> DataFrame:  # fmt: skip
     """`_id` and the components of one row set, for decisions whose entity is known."""
     same = row_set.source.source == use_case.score.each
     asked = base.select(
@@ -107,12 +114,14 @@ def _components(
         F.unix_micros("decision_ts").alias("_moment"),
         F.unix_micros("known_from").alias("_first"),
     ).filter(F.col("_entity").isNotNull())
-    rows = _rows(versions, row_set, config, same)
+    rows = _rows(versions, row_set, config, same, earliest)
     own_early = same and (row_set.clock == "known" or use_case.score.as_of == "happened_at")
     return window_components(rows, asked, row_set, own_early)
 
 
-def _rows(versions: Mapping[str, DataFrame], row_set: RowSet, config: Config, same: bool) -> DataFrame:
+def _rows(
+    versions: Mapping[str, DataFrame], row_set: RowSet, config: Config, same: bool, earliest: datetime | None
+) -> DataFrame:
     source = row_set.source
     used = row_set.columns()
     matches = {label: match_columns(config.use_case(label), source) for label in row_set.labels}
@@ -120,6 +129,10 @@ def _rows(versions: Mapping[str, DataFrame], row_set: RowSet, config: Config, sa
     frame = lasting(versions[source.source])
     if row_set.clock == "event" and source.later_columns - used:
         frame = without_columns(frame, source, sorted(used))
+    moved = row_set.clock == "known" and row_set.labels  # a label gives an old row a new time
+    if earliest is not None and row_set.reach is not None and not moved:
+        clock = F.col("event_ts" if row_set.clock == "event" else "known_from")
+        frame = frame.filter(clock >= F.lit(earliest - row_set.reach))
     frame = version_rows(frame)
     for label, columns in matches.items():
         other = config.use_case(label)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -60,6 +61,13 @@ class RowSet:
     def add(self, component: Component, prefix: str) -> str:
         """The column that will hold the component."""
         return self.components.setdefault(component, f"{prefix}{len(self.components)}")
+
+    @property
+    def reach(self) -> timedelta | None:
+        """How long before a decision's row its windows begin; None: they have no beginning."""
+        lows = [component.low for component in self.components]
+        known = [low for low in lows if low is not None]
+        return timedelta(microseconds=-min(known)) if len(known) == len(lows) else None
 
     def values(self) -> dict[Value, str]:
         """Distinct values and their column names."""

@@ -18,6 +18,7 @@ from finlake.lakehouse.digest import table_digest
 from finlake.lakehouse.format import check_format
 from finlake.lakehouse.names import SCHEMAS, Names, tables_in
 from finlake.lakehouse.session import open_session
+from finlake.lakehouse.spark_errors import SPARK_ERRORS
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -88,6 +89,19 @@ class Lake:
             return max(int(p.stem) for p in self._log(name).glob("*.json") if p.stem.isdigit())
         row = self.spark.sql(f"DESCRIBE HISTORY {self.names.full(name)} LIMIT 1").first()
         return int(row["version"]) if row else 0
+
+    def changes(self, name: str, after: int, to: int) -> DataFrame | None:
+        """Rows of the change feed of the versions after `after` up to `to`, with `_change_type`.
+
+        None where the feed does not tell all: rows were removed, there was none, or its files are gone by VACUUM.
+        """
+        feed = self.spark.read.option("readChangeFeed", "true").option("startingVersion", after + 1)
+        try:
+            changed = feed.option("endingVersion", to).table(self.names.full(name))
+            kinds = {row["_change_type"] for row in changed.select("_change_type").distinct().collect()}
+        except SPARK_ERRORS:
+            return None
+        return None if "delete" in kinds else changed
 
     def sql(self, text: str) -> DataFrame:
         """A query or statement with two-part names; tables and views of other processes are seen."""

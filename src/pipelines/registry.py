@@ -20,6 +20,10 @@ STEPS: dict[str, tuple[str | None, str]] = {
     "score": ("use_case", "Scores new decisions with reasons, append-only."),
     "publish": (None, "Creates the views that BI reads."),
 }
+REBUILDS = {
+    "refine": "Make silver again from all of bronze, by the contract of today.",
+    "features": "Compute every decision again, not only those that news touches.",
+}
 
 
 def load_step(name: str) -> Callable[..., dict[str, Any]]:
