@@ -5,12 +5,9 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from dataclasses import replace
 from datetime import timedelta
 
-import pytest
 from feature_cases import PAYMENTS, REPORTS, START, Version, config, rows, versioned, world
-from pyspark.sql import functions as F
 
 from finlake.lakehouse import Lake, table_digest
 from finlake.pipelines.features import features
