@@ -100,7 +100,6 @@ class Policy(Model):
     approve_below: float | None = Field(None, gt=0, lt=1)
     decline_above: float | None = Field(None, gt=0, le=1)
     value: str | None = Field(None, description="this.<money column>: what is lost when a positive is missed")
-    cost_per_alert: float = 0
 
     @model_validator(mode="after")
     def _one_kind(self) -> Policy:

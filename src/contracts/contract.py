@@ -6,11 +6,8 @@ import hashlib
 import json
 
 from finlake.config import Clock, Column, Source
-from finlake.errors import UnknownNameError
 
 BRONZE_META = ("_extra", "_corrupt", "_source", "_batch", "_file", "_file_digest", "_row", "_arrived_at")
-CLOCK_COLUMNS = ("event_ts", "known_from", "known_to")
-SILVER_META = ("_row_id", "_part", "_batch", "_hash")
 _WORDS_ONLY = ("about", "owner", "unit", "arrives")
 
 
@@ -68,13 +65,6 @@ def currency_columns(source: Source) -> dict[str, str]:
     by_raw_name = source.silver_names
     pairs = {name: by_raw_name.get(column.currency or "", column.currency or "") for name, column in columns.items()}
     return {name: currency for name, currency in pairs.items() if currency in columns}
-
-
-def column_of(source: Source, name: str) -> Column:
-    """The contract of one silver column; UnknownNameError with the nearest names otherwise."""
-    if name not in source.silver_columns:
-        raise UnknownNameError("column", name, source.silver_columns, f"source {source.source}")
-    return source.silver_columns[name]
 
 
 def silver_type(column: Column) -> str:

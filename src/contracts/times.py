@@ -18,6 +18,7 @@ _AS_CAST = (
 )
 _ISO_DAY = r"^\d{4}-\d{2}-\d{2}([T ]00:00(:00([.,]0{1,9})?)?(Z|[+-]00(:?00)?)?)?$"
 _HAS_OFFSET = rf"^.{{11}}.*{_OFFSET}$"
+_TWO_DIGITS, _PIVOT = re.compile(r"(?<!y)yy(?!y)"), 2069  # POSIX: 69 to 99 are years of the last century
 _LAST_SECOND = 253_402_300_799  # of the year 9999, the last one Spark knows
 _UTC = ("UTC", "GMT", "Z", "Etc/UTC", "Etc/GMT", "Etc/UCT", "Etc/Universal", "Etc/Zulu", "Zulu", "UCT", "Universal")
 
@@ -91,7 +92,10 @@ def _moment(text: Column, form: str) -> Column:
         micros = (seconds * 1_000_000).try_cast("bigint")
         return F.timestamp_micros(F.when(F.abs(seconds) <= _LAST_SECOND, micros))
     if form != "iso":
-        return F.try_to_timestamp(text, F.lit(form))
+        found = F.try_to_timestamp(text, F.lit(form))
+        if not _TWO_DIGITS.search(re.sub(r"'[^']*'", "", form)):
+            return found
+        return F.when(F.year(found) >= _PIVOT, found - F.expr("INTERVAL 100 YEARS")).otherwise(found)
     dotted = F.translate(text, ",z", ".Z")
     spaced = F.regexp_replace(dotted, " (Z|[+-])", "$1")
     with_colon = F.regexp_replace(spaced, r"([+-]\d{2}):?(\d{2})$", "$1:$2")

@@ -67,7 +67,7 @@ def build_features(
         "decision_key", *(F.col("this")[name].alias(name) for name in carried(use_case, config)),
         "event_ts", "decision_ts",
         *(finite(plain[n] if n in plain else F.col(f"f_{n}")).alias(n) for n in selection.outputs),
-        F.lit(definition_digest(use_case, config.groups)).alias("_definition"),
+        F.lit(definition_digest(use_case, config)).alias("_definition"),
     )  # fmt: skip
 
 

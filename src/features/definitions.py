@@ -173,19 +173,32 @@ def parse_derived(definition: Definition, siblings: Mapping[str, Definition], sc
     return [parse(text, decision_scope(definition, siblings, scored), want) for text in definition.expressions]
 
 
-def definition_digest(use_case: UseCase, groups: Mapping[str, FeatureGroup]) -> str:
+def definition_digest(use_case: UseCase, config: Config) -> str:
     """Digest of everything that decides the values of a use case's features; words and owners do not."""
     used = sorted({entry.partition(".")[0] for entry in use_case.features} - {"this"})
-    labels = use_case.label.model_dump(mode="json", by_alias=True)
+    named = {
+        name for definition in select(use_case, config).definitions.values() for name in _labels(definition, config)
+    }
+    labels = {
+        name: config.use_case(name).label.model_dump(mode="json", by_alias=True)
+        for name in sorted(named | {use_case.use_case})
+    }
     said = {
         "semantics": SEMANTICS,
         "features": use_case.features,
         "score": use_case.score.model_dump(mode="json", exclude={"since"}),
         "zone": use_case.zone,
-        "label": labels,
-        "groups": {name: _meaning(groups[name]) for name in used},
+        "labels": labels,
+        "groups": {name: _meaning(config.group(name)) for name in used},
     }
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _labels(definition: Definition, config: Config) -> set[str]:
+    """Use cases whose labels a feature looks at."""
+    feature, scope = definition.feature, row_scope(config.source(definition.source), config)
+    texts = [text for text in (feature.where, feature.share) if text]
+    return {name for text in texts for name in parse(text, scope, "boolean").names("label")}
 
 
 def _meaning(group: FeatureGroup) -> dict[str, object]:

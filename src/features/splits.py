@@ -75,6 +75,20 @@ def split_bounds(
     return Bounds(*(Span(_midnight(a, zone), _midnight(b, zone)) for a, b in parts))
 
 
+def short_gaps(bounds: Bounds, use_case: UseCase) -> list[str]:
+    """Parts that begin before the labels of the part before them had matured: what a person could not have known then."""
+    zone, matures, found = ZoneInfo(use_case.zone), use_case.label.matures_after, []
+    for early, late in (("train", "choose"), ("choose", "test")):
+        since, until = getattr(bounds, late).since, getattr(bounds, early).until
+        if since and _back(since.astimezone(zone).date(), matures) < until.astimezone(zone).date():
+            days = (since - until).days
+            found.append(
+                f"{late} begins {days} days after {early} ends, and labels mature after {matures.text}: on its first day "
+                f"some labels of {early} were not known yet; lengthen the gap, or read the figures as too good"
+            )
+    return found
+
+
 def matured_until(use_case: UseCase, as_of: datetime) -> date:
     """The day after the last one whose events all have mature labels at `as_of`."""
     zone, matures = ZoneInfo(use_case.zone), use_case.label.matures_after
@@ -95,8 +109,11 @@ def whole_days(length: Duration | Period, name: str) -> Duration:
 
 
 def back(day: date, length: Duration | Period, name: str) -> date:
-    whole = whole_days(length, name)
-    return _months_back(day, whole.months) if whole.months else day - timedelta(microseconds=whole.micros)
+    return _back(day, whole_days(length, name))
+
+
+def _back(day: date, length: Duration) -> date:
+    return _months_back(day, length.months) if length.months else day - timedelta(microseconds=length.micros)
 
 
 def _months_back(day: date, months: int) -> date:

@@ -10,7 +10,7 @@ RUNS = (
 )
 FIGURES = (
     "run_id string, use_case string, figure string, value double, low double, high double, unit string, text string, "
-    "tables map<string,bigint>, recorded_at timestamp"
+    "tables map<string,bigint>, recorded_at timestamp, as_of timestamp"
 )
 FILES = (
     "source string, file string, file_digest string, batch string, bytes bigint, rows bigint, status string, reason string, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +40,8 @@ def fit_logistic(train: Part, seed: int = 7) -> Logistic:
     missing = np.isnan(matrix)
     known = ~missing.all(axis=0)
     medians = np.zeros(matrix.shape[1])
-    medians[known] = np.nanmedian(np.arcsinh(matrix[:, known].astype("float64")), axis=0)
+    for place in np.flatnonzero(known):
+        medians[place] = np.arcsinh(weighted_median(matrix[:, place], weights))
     shown = np.flatnonzero(missing.any(axis=0) & known)
     wide = _widen(matrix, medians, shown)
     means = np.average(wide, axis=0, weights=weights)
@@ -50,14 +52,21 @@ def fit_logistic(train: Part, seed: int = 7) -> Logistic:
     return Logistic(medians, shown, means, scales, model.coef_[0].astype("float64"), float(model.intercept_[0]))
 
 
-def usual_values(matrix: np.ndarray, features: Sequence[str]) -> dict[str, float | None]:
+def usual_values(train: Part, features: Sequence[str]) -> dict[str, float | None]:
     """Training median of each feature, for the words of reasons; None where it was never known."""
-    made: dict[str, float | None] = {}
-    for place, name in enumerate(features):
-        column = matrix[:, place]
-        column = column[np.isfinite(column)]
-        made[name] = float(np.median(column)) if len(column) else None
-    return made
+    matrix, _, weights = train
+    found = [weighted_median(matrix[:, place], weights) for place in range(len(features))]
+    return {name: value if math.isfinite(value) else None for name, value in zip(features, found, strict=True)}
+
+
+def weighted_median(column: np.ndarray, weights: np.ndarray) -> float:
+    """The lowest value up to which half of the weight lies; NaN and infinities are left out, NaN where nothing is left."""
+    finite = np.isfinite(column)
+    if not finite.any():
+        return math.nan
+    order = np.argsort(column[finite], kind="stable")
+    upto = np.cumsum(weights[finite][order])
+    return float(column[finite][order][np.searchsorted(upto, upto[-1] / 2)])
 
 
 def _widen(matrix: np.ndarray, medians: np.ndarray, shown: np.ndarray) -> Any:

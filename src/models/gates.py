@@ -23,8 +23,8 @@ def judge(gates: Gates, evaluation: Evaluation, *, features: int) -> list[Verdic
     """A verdict for each gate of the use case.
 
     - better_than: the whole interval of the paired difference lies above `by`.
-    - calibrated: in every period with at least ten positives the ratio lies inside the bounds and its interval
-      reaches them.
+    - calibrated: in no period does the whole interval of the ratio lie outside the bounds. Periods with fewer than ten
+      positives, or with an interval wider than the bounds on both sides, say nothing; one at least must say something.
     - stable: in every period the whole interval of the PSI lies below the bound.
     - leaks: a training set with a leak never gets this far; the auditor stops the run.
     """
@@ -63,19 +63,18 @@ def _better(model: str, metric: str, by: float, evaluation: Evaluation) -> Verdi
     if found is not None:
         return found
     if model == CHAMPION:
-        return Verdict("better_than.champion", True, "unopposed: there is no champion yet", Estimate(None))
+        return Verdict("better_than.champion", True, "unopposed: no champion reads these definitions", Estimate(None))
     return Verdict(f"better_than.{model}", False, f"{model} was not evaluated on this test", Estimate(None))
 
 
 def _calibrated(periods: list[PeriodResult], low: float, high: float) -> Verdict:
-    judged = [p for p in periods if p.positives >= FEW_POSITIVES]
+    judged = [p for p in periods if p.positives >= FEW_POSITIVES and _says_something(p.estimate, low, high)]
     if not judged:
-        return Verdict("calibrated", False, f"no period has {FEW_POSITIVES} positives to judge by", Estimate(None))
+        reason = f"no period has {FEW_POSITIVES} positives and an interval narrower than {low:g} to {high:g}"
+        return Verdict("calibrated", False, reason, Estimate(None))
     for period in judged:
         ratio = period.estimate
-        inside = ratio.value is not None and low <= ratio.value <= high
-        reaches = ratio.low is not None and ratio.high is not None and ratio.low <= high and ratio.high >= low
-        if not (inside and reaches):
+        if ratio.low is None or ratio.high is None or ratio.low > high or ratio.high < low:
             reason = (
                 f"{period.period}: predicted {period.predicted:.2%}, observed {period.observed:.2%}; "
                 f"ratio {ratio.text(2)} is not within {low:g} to {high:g}"
@@ -84,6 +83,10 @@ def _calibrated(periods: list[PeriodResult], low: float, high: float) -> Verdict
     worst = max(judged, key=lambda p: abs((p.estimate.value or 1.0) - 1.0))
     reason = f"predicted to observed {worst.estimate.text(2)} in {worst.period}, the worst of {len(judged)} periods"
     return Verdict("calibrated", True, reason, worst.estimate)
+
+
+def _says_something(ratio: Estimate, low: float, high: float) -> bool:
+    return ratio.low is None or ratio.high is None or ratio.low >= low or ratio.high <= high
 
 
 def _stable(periods: list[PeriodResult], limit: float) -> Verdict:

@@ -6,7 +6,7 @@ MODELS = (
     "use_case string, model string, version string, digest string, run_id string, mlflow_run string, metrics "
     "map<string,double>, tables map<string,bigint>, definition string, training_digest string, features "
     "array<string>, champion_compared string, evaluation string, as_of timestamp, status string, alias string, "
-    "reasons array<string>, trained_at timestamp, judged_at timestamp"
+    "reasons array<string>, trained_at timestamp, judged_at timestamp, study string"
 )
 TRIALS = (
     "run_id string, use_case string, study string, trial int, params map<string,double>, metric double, rounds "

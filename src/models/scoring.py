@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FIRST, SHADOW, REVIEW = "first", "shadow", "review"
-KEY = ("use_case", "decision_key", "decision_ts", "feature_digest", "model_version")
+KEY = ("use_case", "decision_key", "decision_ts", "feature_digest", "model_version", "kind")
 
 
 def probabilities(frame: DataFrame, keep: Sequence[str], artefact: Artefact) -> DataFrame:

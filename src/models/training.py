@@ -62,7 +62,8 @@ def train_model(
     Args:
         frame: decision_key, event_ts, decision_ts, label, part (train | choose | test), the policy's columns, features.
         rule: the baseline rule as a number over the frame; null counts as 0.
-        champion: version and artefact of the model in charge, measured on the same test rows.
+        champion: version and artefact of the model in charge, measured on the same test rows; it must have learnt from
+            the same definitions.
         trace: further fields of the card: definition, as_of, tables, split.
 
     Raises:
@@ -90,10 +91,10 @@ def train_model(
         ev.MODEL: (features, booster_margin(fit.booster, features, fit.rounds)),
         ev.LOGISTIC: (features, lambda: logistic.margin),
     }
-    if champion is not None and set(champion[1].card.features) <= set(frame.columns):
+    if champion is not None:
         card = champion[1].card
         models[ev.CHAMPION] = (card.features, booster_margin(champion[1].booster, card.features, card.rounds))
-    compared = champion[0] if champion is not None and ev.CHAMPION in models else ""
+    compared = champion[0] if champion is not None else ""
     scored = scored_for_evaluation(frame, models, use_case, rule)
     names = [*models, ev.RULE]
     progress.test_read(fit.digest)
@@ -107,7 +108,7 @@ def train_model(
     card = Card(
         use_case=use_case.use_case, features=list(features), rounds=fit.rounds, digest=fit.digest,
         calibration=calibration, policy=use_case.policy.model_dump(), parameters=dict(best.parameters),
-        usual=usual_values(parts["train"][0], features), **dict(trace or {}),
+        usual=usual_values(parts["train"], features), **dict(trace or {}),
     )  # fmt: skip
     return Trained(Artefact(fit.booster, card), evaluation, best, ev.chosen_metric(counts, metric), compared)
 

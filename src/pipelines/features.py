@@ -47,14 +47,15 @@ def _build(step: Step, use_case: UseCase, *, rebuild: bool) -> int:
     table = f"features.{name}"
     versions = {source: lake.read(f"silver.{source}") for source in sources_needed(use_case, config)}
     refuse_leaks(audit(use_case, config, versions))
-    digest = definition_digest(use_case, config.groups)
+    digest = definition_digest(use_case, config)
     inputs = json.dumps({source: lake.reads[f"silver.{source}"] for source in versions}, sort_keys=True)
-    same = (digest, inputs, step.now.isoformat())
+    built_from = f"{digest} {' '.join(carried(use_case, config))}"
+    same = (built_from, inputs, step.now.isoformat())
     before = None if rebuild else _last_build(step, name)
     if before is not None and same == (before["definition"], before["inputs"], before["as_of"]):
         step.say(f"{table}: nothing new, {before['rows']:,} decisions stand")
         return int(before["rows"])
-    news = _news(step, before, versions) if before is not None and before["definition"] == digest else None
+    news = _news(step, before, versions) if before is not None and before["definition"] == built_from else None
     if before is None or news is None:
         _rebuild(step, use_case, versions)
         touched = "all of them computed"

@@ -11,7 +11,7 @@ from finlake.pipelines.step import Step, Values
 
 
 def marts(step: Step) -> Values:
-    """Replaces every mart whose inputs or SQL changed; a mart without its inputs is left out with a warning.
+    """Replaces every mart; a mart without its inputs is left out with a warning.
 
     Raises:
         ConfigError: a mart returns columns its header does not describe, or the other way round.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from finlake.config import UseCase
@@ -16,6 +18,7 @@ from finlake.models.gates import Verdict, beats, judge
 from finlake.models.registry import CHALLENGER, CHAMPION, Registry
 from finlake.models.training import tuning_metric
 from finlake.pipelines.step import Step, Values
+from finlake.pipelines.train import newest_model
 
 APPROVED = "approved_by"
 
@@ -30,22 +33,38 @@ class Outcome:
 
 
 def promote(step: Step, use_case: str) -> Values:
-    """Judges the newest version. A pass makes it challenger; champion needs a win, and approval where that is asked.
+    """Judges a challenger that was approved meanwhile, then the newest version.
 
-    A version that fails keeps no alias and is scored for review only. Running it again changes nothing by itself.
+    A pass makes it challenger; champion needs a win over the one in charge, and approval where that is asked. A version
+    that fails keeps no alias and is scored for review only. Running it again changes nothing by itself.
     """
     chosen = step.config.use_case(use_case)
-    if not step.lake.exists("ops.models"):
-        raise TableError(f"no model of {use_case} has been trained yet; run: finlake train --use-case {use_case}")
-    mine = step.lake.read("ops.models").where(F.col("use_case") == use_case)
-    newest = mine.orderBy(F.col("version").cast("bigint").desc()).first()
+    newest = newest_model(step, use_case)
     if newest is None:
         raise TableError(f"no model of {use_case} has been trained yet; run: finlake train --use-case {use_case}")
     registry = Registry(step.config.target, step.lake.root, use_case)
+    waiting = registry.version_at(CHALLENGER)
+    if waiting and waiting != newest["version"] and registry.tags(waiting).get(APPROVED):
+        approved = _models(step, use_case).where(F.col("version") == waiting).first()
+        if approved is not None:
+            _promote(step, chosen, registry, approved)
+    return _promote(step, chosen, registry, newest)
+
+
+def _models(step: Step, use_case: str) -> DataFrame:
+    return step.lake.read("ops.models").where(F.col("use_case") == use_case)
+
+
+def _promote(step: Step, chosen: UseCase, registry: Registry, newest: Row) -> Values:
     version = str(newest["version"])
     evaluation = Evaluation.from_dict(json.loads(newest["evaluation"]))
     verdicts = judge(chosen.gates, evaluation, features=len(newest["features"]))
     champion = registry.version_at(CHAMPION)
+    if champion and champion != version:
+        same = F.col("definition") == newest["definition"]
+        if _models(step, chosen.use_case).where((F.col("version") == champion) & same).isEmpty():
+            step.say(f"champion v{champion} learnt from other definitions and cannot score these: it does not oppose")
+            champion = None
     approver = registry.tags(version).get(APPROVED) if step.config.target.require_approval else ""
     outcome = decide(chosen, version, verdicts, evaluation, champion, newest["champion_compared"], approver)
     if newest["alias"] == outcome.alias == CHAMPION:
@@ -115,11 +134,12 @@ def _record(
             v.estimate.value,
             v.estimate.low,
             v.estimate.high,
-            step.now,
+            datetime.now(UTC),
         )
         for v in verdicts
     ]
-    lake.append("ops.gates", lake.spark.createDataFrame(rows, records.GATES), about=records.GATES_ABOUT)
+    verdict_rows = lake.spark.createDataFrame(rows, records.GATES)
+    lake.merge("ops.gates", verdict_rows, on=["use_case", "version", "gate", "reason"], about=records.GATES_ABOUT)
     for verdict in verdicts:
         found = verdict.estimate
         text = f"{verdict.gate}: {'pass' if verdict.passed else 'FAIL'}, {verdict.reason}"
@@ -134,7 +154,7 @@ def _record(
         )
         step.say(f"{name} v{version} {text}")
     judged = lake.spark.createDataFrame(
-        [(name, version, outcome.status, outcome.alias, outcome.reasons, step.now)],
+        [(name, version, outcome.status, outcome.alias, outcome.reasons, datetime.now(UTC))],
         "use_case string, version string, status string, alias string, reasons array<string>, judged_at timestamp",
     )
     if outcome.alias:

@@ -46,10 +46,11 @@ def score(step: Step, use_case: str) -> Values:
     artefact = registry.load(version)
     table = f"scores.{use_case}"
     features = lake.read(f"features.{use_case}").where(F.col("decision_ts") <= F.lit(step.now))
-    _check_features(chosen, artefact, features)
+    _check_features(chosen, artefact, version, features)
     earlier = lake.read(table) if lake.exists(table) else None
-    new = not_yet_scored(step, chosen, features, earlier, version)
-    scored = _decisions(step, chosen, artefact, new, earlier, version, champion=alias == CHAMPION)
+    champion = alias == CHAMPION
+    new = not_yet_scored(step, chosen, features, earlier, version, champion=champion)
+    scored = _decisions(step, chosen, artefact, new, earlier, version, champion=champion)
     complete = _with_reasons(step, chosen, artefact, features, scored)
     before = lake.read(table).count() if earlier is not None else 0
     lake.merge(table, complete, on=list(scoring.KEY), about=ABOUT, comments=COMMENTS, cluster_by=["entity"])
@@ -66,12 +67,18 @@ def in_charge(registry: Registry) -> tuple[str | None, str]:
 
 
 def not_yet_scored(
-    step: Step, use_case: UseCase, features: DataFrame, earlier: DataFrame | None, version: str
+    step: Step, use_case: UseCase, features: DataFrame, earlier: DataFrame | None, version: str, *, champion: bool
 ) -> DataFrame:
-    """Feature rows without a score of this version and their digest, from the version's first stretch on."""
+    """Feature rows without a score of this version and their digest, from the version's first stretch on.
+
+    What a version scored for review, before it became champion, is still to be decided.
+    """
     if earlier is None:
         return features.where(_after(use_case, step.now))
-    same = earlier.where(F.col("model_version") == version).select("decision_key", "decision_ts", "feature_digest")
+    of_version = earlier.where(F.col("model_version") == version)
+    if champion:
+        of_version = of_version.where(F.col("kind") != scoring.REVIEW)
+    same = of_version.select("decision_key", "decision_ts", "feature_digest")
     start = same.agg(F.min("decision_ts").alias("start")).first()
     begun = start["start"] if start else None
     stretch = (
@@ -87,7 +94,7 @@ def _after(use_case: UseCase, now: datetime) -> Column:
     return F.col("decision_ts") > F.lit(now) - F.expr(use_case.score.since.interval)
 
 
-def _check_features(use_case: UseCase, artefact: Artefact, features: DataFrame) -> None:
+def _check_features(use_case: UseCase, artefact: Artefact, version: str, features: DataFrame) -> None:
     missing = [name for name in artefact.card.features if name not in features.columns]
     if missing:
         hint = suggestion(missing[0], features.columns)
@@ -95,9 +102,16 @@ def _check_features(use_case: UseCase, artefact: Artefact, features: DataFrame) 
             f"the model of {use_case.use_case} needs feature {missing[0]!r}, which the feature table lacks{hint}; "
             "train a model on the present definitions, or bring the definition back"
         )
-    if features.isEmpty():
+    built = features.select("_definition").first()
+    if built is None:
         raise FreshnessError(
             f"features.{use_case.use_case} holds no decision up to this moment; run ingest, refine, features"
+        )
+    if built["_definition"] != artefact.card.definition:
+        raise TrainingError(
+            f"{use_case.use_case} v{version} learnt from definitions {artefact.card.definition}, and the feature table "
+            f"holds {built['_definition']}, whose values differ; train a model on the present definitions, or bring the "
+            "old ones back and run features"
         )
 
 
@@ -129,10 +143,10 @@ def _decisions(
         given = alerts.select(block_day(use_case).alias("day"), "kind", "entity")
     made = scoring.decided(scoring.kind_of(rows, earlier, in_charge=champion), use_case, given)
     tables = F.create_map(*(part for name, at in sorted(step.lake.reads.items()) for part in (F.lit(name), F.lit(at))))
-    key = F.concat_ws("|", F.lit(use_case.use_case), "decision_key", "decision_ts", "feature_digest", F.lit(version))
-    return made.select(
+    key = F.concat_ws("|", *(F.lit(version) if name == "model_version" else F.col(name) for name in scoring.KEY))
+    return made.withColumn("use_case", F.lit(use_case.use_case)).select(
         F.sha2(key, 256).alias("score_id"),
-        F.lit(use_case.use_case).alias("use_case"),
+        "use_case",
         "decision_key", "entity", "event_ts", "decision_ts", "probability", "raw_score", "decision", "kind", "value",
         (F.col("probability") * F.col("value").cast("double")).alias("expected_loss"),
         F.lit(use_case.use_case).alias("model_name"),

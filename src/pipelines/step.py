@@ -57,7 +57,7 @@ class Step:
         seen = {**self.lake.reads, **self.lake.writes}
         versions = {table: seen.get(table, -1) for table in tables} if tables else dict(seen)
         numbers = [None if number is None else float(number) for number in (value, low, high)]
-        self.figures.append((self.run_id, use_case, name, *numbers, unit, text, versions, self.now))
+        self.figures.append((self.run_id, use_case, name, *numbers, unit, text, versions, datetime.now(UTC), self.now))
 
 
 def run_step(

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from finlake.config import UseCase
@@ -35,7 +35,7 @@ def train(step: Step, use_case: str) -> Values:
     chosen = step.config.use_case(use_case)
     data = training_data(step, chosen)
     step.figure("labels_known", data.labels_known, use_case=use_case, tables=[data.table])
-    text = f"labels {data.labels_known:.0%} known"
+    text = f"{data.labels_known:.0%} of test labels mature"
     step.figure("note.labels_known", data.labels_known, text=text, use_case=use_case, tables=[data.table])
     return train_on(step, chosen, data.table, data.features, definition=data.definition, split=data.split)
 
@@ -57,25 +57,34 @@ def train_on(
     import_module("pyspark.ml")  # before trials are written from a thread: two first imports at once fail
     step.say("opening MLflow (the first time it creates its database)")
     registry = Registry(step.config.target, lake.root, name)
+    incumbent = registry.version_at(CHAMPION)
+    study = study_of(
+        name, digest, sorted(features), bounds(use_case.model.search.space), use_case.model.model_dump(mode="json"),
+        tuning_metric(use_case),
+    )  # fmt: skip
+    newest = newest_model(step, name)
+    if newest is not None and newest.asDict().get("study") == study and newest["definition"] == definition:
+        if newest["champion_compared"] == (incumbent or "") or newest["version"] == incumbent:
+            step.say(f"nothing new since {name} v{newest['version']} was trained, which stands")
+            return {"version": newest["version"], "digest": newest["digest"], "mlflow_run": newest["mlflow_run"]}
+    champion = (incumbent, registry.load(incumbent)) if incumbent else None
+    if champion and champion[1].card.definition != definition:
+        step.say(f"champion v{incumbent} learnt from other definitions, so it cannot be measured on these")
+        champion = None
     tables = dict(lake.reads)
     run = registry.start(
         f"{name} {step.now:%Y-%m-%d}",
         {"use_case": name, "finlake.run_id": step.run_id, "training_digest": digest, "as_of": step.now.isoformat(),
          "tables": json.dumps(tables, sort_keys=True), "definition": definition, "conf_digest": step.config.digest},
     )  # fmt: skip
-    study = study_of(
-        name, digest, sorted(features), bounds(use_case.model.search.space), use_case.model.model_dump(mode="json"),
-        tuning_metric(use_case),
-    )  # fmt: skip
     trials = TrialLog(step, registry, run, use_case, study)
-    incumbent = registry.version_at(CHAMPION)
     try:
         with trials:
             trained = train_model(
                 frame, features, use_case, rule_column(frame, use_case, step.config),
                 seed=step.seed,
                 known=trials.known(),
-                champion=(incumbent, registry.load(incumbent)) if incumbent else None,
+                champion=champion,
                 progress=Progress(step.say, trials.finished, lambda model: _read_test(step, use_case, frame, model)),
                 trace={"definition": definition, "as_of": step.now.isoformat(), "tables": tables, "split": split or {}},
             )  # fmt: skip
@@ -84,7 +93,7 @@ def train_on(
         registry.end(run, failed=True)
         raise
     registry.end(run)
-    _record(step, registry, run, version, trained, digest)
+    _record(step, registry, run, version, trained, digest, study)
     _figures(step, use_case, trained, table, split or {})
     return {"version": version, "digest": trained.artefact.card.digest, "mlflow_run": run}
 
@@ -196,13 +205,21 @@ def _register(step: Step, registry: Registry, run: str, trained: Trained, digest
     return registry.register(run, trained.artefact, {**tags, "tables": json.dumps(card.tables, sort_keys=True)})
 
 
-def _record(step: Step, registry: Registry, run: str, version: str, trained: Trained, digest: str) -> None:
+def newest_model(step: Step, use_case: str) -> Row | None:
+    """The row of ops.models with the highest version."""
+    if not step.lake.exists("ops.models"):
+        return None
+    mine = step.lake.read("ops.models").where(F.col("use_case") == use_case)
+    return mine.orderBy(F.col("version").cast("bigint").desc()).first()
+
+
+def _record(step: Step, registry: Registry, run: str, version: str, trained: Trained, digest: str, study: str) -> None:
     card, lake = trained.artefact.card, step.lake
     metrics = {name: found.value for name, found in trained.evaluation.figures.items() if found.value is not None}
     row: tuple[object, ...] = (
         card.use_case, registry.model, version, card.digest, step.run_id, run, metrics, card.tables, card.definition,
         digest, card.features, trained.champion_compared, json.dumps(trained.evaluation.to_dict()), step.now, "trained",
-        "", [], datetime.now(UTC), None,
+        "", [], datetime.now(UTC), None, study,
     )  # fmt: skip
     lake.append("ops.models", lake.spark.createDataFrame([row], records.MODELS), about=records.MODELS_ABOUT)
 

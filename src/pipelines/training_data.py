@@ -12,7 +12,7 @@ from finlake.errors import TableError
 from finlake.features.audit import audit, refuse_leaks, suspicious
 from finlake.features.definitions import definition_digest, select
 from finlake.features.labels import labels, positive_periods
-from finlake.features.splits import Bounds, split_bounds
+from finlake.features.splits import Bounds, short_gaps, split_bounds
 from finlake.features.training import PARTS, training_set
 from finlake.pipelines.features import sources_needed
 from finlake.pipelines.step import Step
@@ -24,7 +24,7 @@ class TrainingData:
     features: list[str]
     definition: str
     split: dict[str, list[str]]  # part -> first and last day
-    labels_known: float  # share of the test period's decisions whose label is known
+    labels_known: float  # share of the test period's decisions whose label has matured
 
 
 def training_data(step: Step, use_case: UseCase) -> TrainingData:
@@ -47,6 +47,8 @@ def training_data(step: Step, use_case: UseCase) -> TrainingData:
     span = features.agg(F.min("event_ts").alias("first"), F.max("event_ts").alias("last")).first()
     assert span is not None
     bounds = split_bounds(use_case, step.now, span["first"], span["last"])
+    for short in short_gaps(bounds, use_case):
+        step.warn(f"{name}: {short}")
     outputs = list(select(use_case, config).outputs)
     made = training_set(features, known, bounds, step.now)
     table = f"features.training_{name}"
@@ -65,7 +67,7 @@ def training_data(step: Step, use_case: UseCase) -> TrainingData:
     return TrainingData(
         table,
         outputs,
-        definition_digest(use_case, config.groups),
+        definition_digest(use_case, config),
         _days(bounds, use_case),
         _share_known(features, known, bounds),
     )
@@ -74,7 +76,7 @@ def training_data(step: Step, use_case: UseCase) -> TrainingData:
 def _features(step: Step, use_case: UseCase) -> DataFrame:
     name = f"features.{use_case.use_case}"
     frame = step.lake.read(name)
-    wanted = definition_digest(use_case, step.config.groups)
+    wanted = definition_digest(use_case, step.config)
     found = frame.select("_definition").first()
     if found is None or found["_definition"] != wanted:
         built = f"from definitions {found['_definition']}" if found else "without rows"

@@ -237,7 +237,7 @@ def _decisions(lake: Lake) -> list[Row]:
             f"max(decision_ts) AS last FROM {table} GROUP BY kind, decision ORDER BY rows DESC LIMIT 20",
         )
         review = all(row["kind"] != "first" for row in rows)
-        kind = "shadow" if review else "first"
+        kind = "review" if review else "first"
         top = _rows(
             lake, f"SELECT * FROM {table} WHERE kind = '{kind}' ORDER BY probability DESC, decision_key LIMIT 8"
         )

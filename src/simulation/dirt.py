@@ -16,7 +16,6 @@ from finlake.errors import ConfigError
 from finlake.simulation.draws import Draws
 
 SENT, KIND = "_sent", "_dirt"
-FATES = ("quarantined", "warned", "duplicate", "superseded", "kept")
 
 
 @dataclass(frozen=True)

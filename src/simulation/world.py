@@ -7,7 +7,7 @@ ten million payments without a join of everyone with everything.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from itertools import pairwise
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -290,7 +290,3 @@ def local_to_utc(seconds: Column) -> Column:
         (datetime(START.year, START.month, START.day, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
     )
     return F.to_utc_timestamp(F.timestamp_seconds(seconds + start), ZONE)
-
-
-def day_of(number: int) -> date:
-    return START + timedelta(days=number)

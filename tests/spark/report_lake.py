@@ -149,9 +149,9 @@ def _model(lake: Lake) -> None:
     text, when = json.dumps(evaluation()), START + timedelta(days=30)
     rows = [
         ("claim_fraud", "claim_fraud", "1", "ab12cd34", "r1", "m1", {"average_precision.finlake": 0.66}, {"features.claim_fraud": 3, "silver.claims": 24},
-         "d1", "t1", ["claims_30d", "this_claimed"], "", text, when, "champion, unopposed", "champion", [], when, when),
+         "d1", "t1", ["claims_30d", "this_claimed"], "", text, when, "champion, unopposed", "champion", [], when, when, "s1"),
         ("lapse", "lapse", "1", "ffee", "r1", "m2", {"average_precision.finlake": 0.31}, {"features.lapse": 1}, "d2", "t2", ["this_claimed"], "", text, when,
-         "not promoted", "", ["calibrated: 2025-08 predicted 9.1%, observed 12.4%"], when, when),
+         "not promoted", "", ["calibrated: 2025-08 predicted 9.1%, observed 12.4%"], when, when, "s2"),
     ]  # fmt: skip
     _write(lake, "ops.models", rows, records.MODELS)
     gates = [
@@ -160,7 +160,7 @@ def _model(lake: Lake) -> None:
         ("r1", "lapse", "1", "calibrated", False, "2025-08: 1.36 [1.14–1.54], must reach 0.8 to 1.25", 1.36, 1.14, 1.54, when),
     ]  # fmt: skip
     _write(lake, "ops.gates", gates, records.GATES)
-    split = [("r1", "claim_fraud", f"split.{part}", None, None, None, "", span, {}, when) for part, span in
+    split = [("r1", "claim_fraud", f"split.{part}", None, None, None, "", span, {}, when, when) for part, span in
              (("train", "2025-01-01 to 2025-05-31"), ("choose", "2025-06-15 to 2025-06-30"), ("test", "2025-07-15 to 2025-08-31"))]  # fmt: skip
     _write(lake, "ops.figures", split, FIGURES)
 
@@ -175,9 +175,12 @@ def _queue(lake: Lake) -> None:
     when = START + timedelta(days=29, hours=18)
     said = [(1, "claims_30d", 9.0, 2.1, "9 claims on this policy in the last 30 days; usual for it: 0.2"),
             (2, "this_claimed", 412.5, 1.2, "the claim is 6.1 times this policy's average (67.62 EUR)")]  # fmt: skip
-    for name, kinds in (("claim_fraud", ("alert",)), ("lapse", ("approve", "refer", "decline"))):
+    for name, kind, decisions in (
+        ("claim_fraud", "first", ("alert",)),
+        ("lapse", "review", ("approve", "refer", "decline")),
+    ):
         rows = [
-            (f"{name}{i}", name, f"C{i:05d}", f"P{i % 9:04d}", when, when, 0.94 - i / 40, 1.0, kinds[i % len(kinds)], "first", None, 12.0, said, name, "1",
+            (f"{name}{i}", name, f"C{i:05d}", f"P{i % 9:04d}", when, when, 0.94 - i / 40, 1.0, decisions[i % len(decisions)], kind, None, 12.0, said, name, "1",
              "f", {}, "r1", when)
             for i in range(20)
         ]  # fmt: skip

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from synthetic import FEATURES, training_pandas, use_case
 
 from finlake.config import Config, FeatureGroup, Source, Target
+from finlake.errors import TrainingError
 from finlake.models.registry import Registry
 from finlake.pipelines.promote import promote
 from finlake.pipelines.score import score
@@ -59,8 +60,13 @@ def test_a_model_is_trained_promoted_and_scores_once(lake):
     assert lake.read("ops.trials").where("status = 'ok' AND metric > 0").count() == 3
     assert made["version"] == "1"
 
-    # the same search again takes its trials from the table and ends in the same model
+    # nothing is new: the version stands, and the test is not read again
     again = make_step(lake, "train", "run-b", said)
+    assert train_on(again, use_case(), "features.training_late_visits", FEATURES, definition="f1") == made
+    assert said[-1].startswith("nothing new") and lake.read("ops.test_reads").count() == 1
+
+    # trained again, the same search takes its trials from the table and ends in the same model
+    lake.delete("ops.models", "version = '1'")
     repeated = train_on(again, use_case(), "features.training_late_visits", FEATURES, definition="f1")
     assert repeated["digest"] == made["digest"] and repeated["version"] == "2"
     assert lake.read("ops.trials").count() == 3
@@ -101,6 +107,38 @@ def test_a_model_is_trained_promoted_and_scores_once(lake):
         for r in lake.read("scores.late_visits").select("model_version", "kind").collect()
     }
     assert kinds == {("2", "first"), ("1", "shadow")}
+    lake.overwrite("features.late_visits", lake.read("features.late_visits").withColumn("_definition", F.lit("f2")))
+    with pytest.raises(TrainingError, match="learnt from definitions f1, and the feature table holds f2"):
+        score(make_step(lake, "score", "run-g"), "late_visits")
     with pytest.raises(Exception, match="visits_1h"):
         lake.overwrite("features.late_visits", lake.read("features.late_visits").drop("visits_1h"))
         score(make_step(lake, "score", "run-g"), "late_visits")
+
+
+def test_an_approval_counts_after_a_newer_version_came_and_review_scores_are_decided_then(lake):
+    fill(lake, 3000)
+
+    def step(name: str, run: str) -> Step:
+        made = make_step(lake, name, run)
+        made.config.target = made.config.target.model_copy(update={"require_approval": True})
+        return made
+
+    def train(features: list[str], run: str) -> None:
+        train_on(step("train", run), use_case(), "features.training_late_visits", features, definition="f1")
+
+    train(FEATURES, "a")
+    assert promote(step("promote", "b"), "late_visits")["status"] == "challenger"
+    reviewed = score(step("score", "c"), "late_visits")["rows"]
+    registry = Registry(step("x", "x").config.target, lake.root, "late_visits")
+    registry.tag("1", {"approved_by": "risk@lender.example"})
+    train(FEATURES[:-1], "d")
+    assert promote(step("promote", "e"), "late_visits")["version"] == "2"
+    assert registry.version_at("champion") == "1"
+    assert score(step("score", "f"), "late_visits")["rows"] == reviewed
+    assert score(step("score", "g"), "late_visits")["rows"] == 0
+    kinds = lake.read("scores.late_visits").groupBy("model_version", "kind").count().collect()
+    assert {tuple(row) for row in kinds} == {("1", "review", reviewed), ("1", "first", reviewed)}
+    assert lake.read("scores.late_visits").select("score_id").distinct().count() == 2 * reviewed
+    gates = lake.read("ops.gates").count()
+    promote(step("promote", "h"), "late_visits")
+    assert lake.read("ops.gates").count() == gates

@@ -72,7 +72,8 @@ def test_every_part_is_filled(page: str) -> None:
     for words in (
         "adds up", "the policy exists", "broken rule: claims are not negative", "the file is cut off", "arrived as agreed",
         "champion, unopposed", "not promoted", "0.660 [0.620 – 0.700]", "38,900", "9 claims on this policy", "features.claim_fraud @ 3",
-        "rows kept, although", "nightly", "silver.claims", "2025-07-15 to 2025-08-31", "approve", "tier",
+        "rows kept, although", "nightly", "silver.claims", "2025-07-15 to 2025-08-31", "approve", "tier", "lapse scores, for review only", "Highest chances",
+        "scored for review only, nothing was decided",
     ):  # fmt: skip
         assert words in text, words
 

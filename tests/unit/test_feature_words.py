@@ -118,7 +118,7 @@ def test_a_column_comment_says_what_the_feature_is():
 def test_the_digest_follows_meaning_and_not_words():
     def digest(**feature):
         conf = config(n={"count": "rows", "windows": ["1h"], **feature})
-        return definition_digest(conf.use_cases["fraud"], conf.groups)
+        return definition_digest(conf.use_cases["fraud"], conf)
 
     assert digest() == digest(say="{value} payments")
     assert len({digest(), digest(where="amount > 1"), digest(ends_before="1d"), digest(including_this=True)}) == 4

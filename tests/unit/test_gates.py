@@ -46,15 +46,24 @@ def test_without_a_champion_the_model_is_unopposed() -> None:
 
 def test_one_badly_calibrated_month_fails_and_is_named() -> None:
     gates = Gates(calibrated=Calibrated(predicted_to_observed=(0.8, 1.25), by="month"))
-    good, bad = Estimate(1.0, 0.9, 1.1), Estimate(0.7, 0.6, 0.85)
+    good, bad = Estimate(1.0, 0.9, 1.1), Estimate(0.7, 0.6, 0.75)
     found = judge(gates, evaluation(Estimate(0), [good, bad]), features=3)[0]
     assert not found.passed and "2025-02" in found.reason and "0.70" in found.reason
     assert judge(gates, evaluation(Estimate(0), [good]), features=3)[0].passed
 
 
+def test_calibration_is_judged_on_the_interval_not_on_its_point() -> None:
+    gates = Gates(calibrated=Calibrated(predicted_to_observed=(0.8, 1.25), by="month"))
+    good = Estimate(1.0, 0.9, 1.1)
+    assert judge(gates, evaluation(Estimate(0), [good, Estimate(1.26, 0.98, 1.6)]), features=3)[0].passed
+    assert not judge(gates, evaluation(Estimate(0), [good, Estimate(1.3, 1.26, 1.35)]), features=3)[0].passed
+
+
 def test_a_ratio_nobody_can_measure_does_not_pass() -> None:
-    gates = Gates(calibrated=Calibrated(by="month"))
+    gates = Gates(calibrated=Calibrated(predicted_to_observed=(0.8, 1.25), by="month"))
     assert not judge(gates, evaluation(Estimate(0), []), features=3)[0].passed
+    assert not judge(gates, evaluation(Estimate(0), [Estimate(1.2, 0.05, 9.0)]), features=3)[0].passed
+    assert not judge(gates, evaluation(Estimate(0), [Estimate(1.0)]), features=3)[0].passed
 
 
 def test_stability_needs_the_whole_interval_below_the_bound() -> None:

@@ -42,7 +42,7 @@ def guess_time(values: list[str | None], counts: Counter[str], by_name: bool, wh
         timed = any(len(text) > 10 and not re.fullmatch(r".{10}[ T]00:00(:00(\.0+)?)?", text) for text in tried)
         zoned = sum(bool(re.search(r"(Z|z|[+-]\d{2}:?\d{2})$", text[10:])) for text in tried) > len(tried) / 2
         kind = "timestamp" if timed or any(len(text) > 10 for text in tried) else "date"
-        return _moments(values, counts, kind, "iso", _iso, zoned, tried)
+        return _moments(values, counts, kind, "iso", _iso, zoned)
     digits = sum(text.isdigit() for text in tried)
     if digits > len(tried) / 2:
         return _digits(values, counts, tried) if by_name else None
@@ -52,7 +52,7 @@ def guess_time(values: list[str | None], counts: Counter[str], by_name: bool, wh
         if _share(tried, _reader(python)) >= _ENOUGH:
             form = _unpadded(form, tried)
             swapped = _SWAPPED.get(form.split(" ")[0].replace("d/M/", "dd/MM/"))
-            found = _moments(values, counts, kind, form, _reader(python), False, tried)
+            found = _moments(values, counts, kind, form, _reader(python), False)
             if (
                 swapped
                 and _share(tried, _reader(python.replace("%d", "%X").replace("%m", "%d").replace("%X", "%m")))
@@ -122,11 +122,14 @@ def _digits(values: list[str | None], counts: Counter[str], tried: list[str]) ->
             return datetime.fromtimestamp(int(text) / unit, UTC)
 
         if _share(tried, parse) >= _ENOUGH:
-            return _moments(values, counts, "timestamp", form, parse, True, tried)
-    for form, python, kind in (("yyyyMMdd", "%Y%m%d", "date"), ("yyyyMMddHHmmss", "%Y%m%d%H%M%S", "timestamp")):
+            return _moments(values, counts, "timestamp", form, parse, True)
+    forms = (
+        ("yyyyMMdd", "%Y%m%d", "date"), ("yyyyMMddHHmmss", "%Y%m%d%H%M%S", "timestamp"), ("yyMMdd", "%y%m%d", "date"),
+    )  # fmt: skip
+    for form, python, kind in forms:
         width = len(form)
         if _share(tried, _sized(python, width)) >= _ENOUGH:
-            return _moments(values, counts, kind, form, _reader(python), False, tried)
+            return _moments(values, counts, kind, form, _reader(python), False)
     return None
 
 
@@ -141,7 +144,6 @@ def _moments(
     form: str,
     parse: Callable[[str], datetime | None],
     zoned: bool,
-    tried: list[str],
 ) -> Moments:
     known = {text: _utc(parse(text)) for text in counts}
     parsed = sum(count for text, count in counts.items() if known[text] is not None)

@@ -203,7 +203,7 @@ def _use_case(
             else "the label, and what is known with it",
         ),
         *_split(span, outcome.matures),
-        *_rule(made, numbers, outcome, entity, source),
+        *_rule(numbers, outcome, entity, source),
         "model:",
         "  algorithm: xgboost",
         "  search: {trials: 10, seed: 7}",
@@ -229,7 +229,17 @@ def _split(span: tuple[datetime, datetime], matures: int) -> list[str]:
     ]
 
 
-def _rule(made: Proposal, numbers: list[Guess], outcome: Outcome, entity: Guess | None, source: str) -> list[str]:
+def _tail(ordered: list[float], *, upper: bool) -> str:
+    """`>= x` or `<= x`: about a tenth of the values, never none and never all of them."""
+    edge = ordered[int(0.9 * len(ordered))] if upper else ordered[int(0.1 * len(ordered))]
+    if upper and edge == ordered[0]:
+        edge = next(value for value in ordered if value > edge)
+    if not upper and edge == ordered[-1]:
+        edge = next(value for value in reversed(ordered) if value < edge)
+    return f"{'>=' if upper else '<='} {edge:g}"
+
+
+def _rule(numbers: list[Guess], outcome: Outcome, entity: Guess | None, source: str) -> list[str]:
     best: tuple[float, str] = (0.0, "")
     for guess in numbers:
         pairs = [
@@ -239,15 +249,16 @@ def _rule(made: Proposal, numbers: list[Guess], outcome: Outcome, entity: Guess 
             continue
         area = separation(pairs)
         ordered = sorted(n for n, _ in pairs)
-        edge = ordered[int(0.9 * len(ordered))] if area >= 0.5 else ordered[int(0.1 * len(ordered))]
-        rule = f"this.{guess.name} {'>' if area >= 0.5 else '<'} {edge:g}"
+        if ordered[0] == ordered[-1]:
+            continue
+        rule = f"this.{guess.name} {_tail(ordered, upper=area >= 0.5)}"
         best = max(best, (abs(area - 0.5), rule))
     if not best[1]:
         best = (0.0, f"{source}_7d >= 3" if entity else f"this.{numbers[0].name} > 0" if numbers else "1 = 1")
     return [
         noted(
             f"baseline_rule: {scalar(best[1])}",
-            "WRITE WHAT PEOPLE USE TODAY; this is the best single cut in the sample",
+            "WRITE WHAT PEOPLE USE TODAY; this is the end of the one column that tells most in the sample",
         )
     ]
 

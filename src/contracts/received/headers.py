@@ -53,7 +53,7 @@ def match(header: Sequence[str], source: Source) -> Match:
     if twice:
         problem = f"column {twice[0]!r} arrives twice; the header is {show(names)}; send it once"
     elif needed := [column for column in missing if column in needed_columns(source)]:
-        problem = _missing(needed, names, list(extra), source)
+        problem = _missing(needed, names, list(extra))
     return Match(positions, extra, missing, problem)
 
 
@@ -95,7 +95,7 @@ def _extra_names(names: list[str], taken: set[int]) -> dict[str, int]:
     return {name if count[name] == 1 else f"{name} (column {place + 1})": place for name, place in left}
 
 
-def _missing(needed: list[str], names: list[str], extra: list[str], source: Source) -> str:
+def _missing(needed: list[str], names: list[str], extra: list[str]) -> str:
     column = needed[0]
     known = {name: name for name in extra} | {normalise(name): name for name in extra}
     near = nearest(column, known)
