@@ -7,6 +7,7 @@ import json
 import sys
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,6 +15,8 @@ import click
 from finlake.cli.options import Options
 from finlake.errors import FinlakeError, TableError
 from finlake.lakehouse import Lake, open_lake
+from finlake.lakehouse.format import is_lake
+from finlake.lakehouse.names import READING, kinds_of
 from finlake.lakehouse.spark_errors import SPARK_ERRORS
 
 
@@ -21,15 +24,36 @@ def run_sql(options: Options, query: str | None, form: str, limit: int) -> dict[
     """Prints at most `limit` rows, and says when there are more.
 
     Raises:
-        TableError: the query is not valid, or names a table or column there is not.
+        TableError: the query is not valid or would change something, or names a table or column there is not.
     """
-    lake = open_lake(options.config())
+    if query:
+        refuse_writing(query)
+    config = options.config()
+    if config.target.lake and not is_lake(Path(config.target.lake)):
+        raise TableError(
+            f"there is no lake in {config.target.lake}; --lake names the folder of one, `finlake run` makes it"
+        )
+    lake = open_lake(config)
     columns, rows = listing(lake) if not query else fetch(lake, query, limit + 1)
     more = bool(query) and len(rows) > limit
     show(columns, rows[:limit] if query else rows, form)
     if more:
         click.echo(f"… more than {limit} rows; --limit shows more", err=True)
     return {}
+
+
+def refuse_writing(query: str) -> None:
+    """One SELECT, SHOW or DESCRIBE passes: the steps alone write, and record what they wrote.
+
+    Raises:
+        TableError: anything else.
+    """
+    words = kinds_of(query)
+    if len(words) != 1 or words[0] not in READING:
+        seen = ", ".join(words).upper() or "nothing"
+        raise TableError(
+            f"finlake sql reads: one SELECT, SHOW or DESCRIBE; got {seen}. Tables are written by the steps"
+        )
 
 
 def fetch(lake: Lake, query: str, limit: int) -> tuple[list[str], list[list[Any]]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from finlake.cli.options import Options
 from finlake.lakehouse import open_lake
-from finlake.pipelines.registry import load_step
+from finlake.pipelines.registry import ONE_BY_ONE, load_step
 from finlake.pipelines.step import Step, run_step
 
 
@@ -19,5 +19,10 @@ def run_named_step(options: Options, name: str, arguments: dict[str, Any]) -> di
     work = load_step(name)
     step = Step(open_lake(config), config, options.now(config), name, say=options.say)
     job_run_id, job, task = (options.job_run + "//").split("/", 2)
+    if name in ONE_BY_ONE and arguments.get("use_case") == "all":
+        return {
+            use_case: run_named_step(options, name, {**arguments, "use_case": use_case})
+            for use_case in config.use_cases
+        }
     values = run_step(step, work, arguments, job=job, task=task.rstrip("/"), job_run_id=job_run_id)
     return {**values, "warnings": step.warnings} if step.warnings else values

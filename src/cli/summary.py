@@ -30,8 +30,10 @@ class Figures:
     """The latest figures, by use case and name."""
 
     def __init__(self, lake: Lake) -> None:
-        rows = lake.sql("SELECT use_case, figure, value, low, high, unit, text FROM bi.figures").collect()
-        self._found = {(r[0], r[1]): Figure(*r[2:]) for r in rows}
+        asked = "SELECT use_case, figure, value, low, high, unit, text, run_id, recorded_at FROM bi.figures"
+        rows = lake.sql(asked).collect()
+        self._found = {(r[0], r[1]): Figure(*r[2:7]) for r in rows}
+        self._run = {(r[0], r[1]): (r["recorded_at"], r["run_id"]) for r in rows}
 
     def get(self, name: str, use_case: str = "") -> Figure | None:
         return self._found.get((use_case, name))
@@ -44,13 +46,15 @@ class Figures:
         found = self.get(name, use_case)
         return found.text if found else ""
 
+    def named(self, prefix: str) -> list[str]:
+        """Names that begin so, of any run."""
+        return sorted(name for case, name in self._found if not case and name.startswith(prefix))
+
     def starting(self, prefix: str, use_case: str = "") -> list[tuple[str, Figure]]:
-        found = [
-            (name, figure)
-            for (case, name), figure in self._found.items()
-            if case == use_case and name.startswith(prefix)
-        ]
-        return sorted(found)
+        """Those of the run that wrote the newest of them: an earlier run may have had more."""
+        named = [key for key in self._found if key[0] == use_case and key[1].startswith(prefix)]
+        newest = max((self._run[key] for key in named), default=None)
+        return sorted((key[1], self._found[key]) for key in named if newest and self._run[key][1] == newest[1])
 
 
 def render(lake: Lake, config: Config, report: Path) -> str:
@@ -109,7 +113,7 @@ def _head(figures: Figures, root: str) -> Iterator[str]:
 def _data(figures: Figures) -> Iterator[str]:
     counts = ("received", "silver", "superseded", "duplicate", "quarantined")
     yield " DATA                   " + "".join(f"{count:>12}" for count in counts)
-    for name, _ in figures.starting("rows_received."):
+    for name in figures.named("rows_received."):
         source = name.removeprefix("rows_received.")
         cells = "".join(f"{figures.value(f'rows_{count}.{source}'):12,.0f}" for count in counts)
         yield f"   {source:21}{cells}   {'adds up' if figures.value(f'adds_up.{source}') else 'DOES NOT ADD UP'}"

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from finlake.config import Expectation, Source
 from finlake.contracts.checks import Check
+from finlake.contracts.conditions import condition
 from finlake.contracts.contract import silver_type
 from finlake.contracts.strftime import spark_pattern
 from finlake.errors import ContractError
@@ -42,7 +43,7 @@ def compile_expectation(rule: Expectation, setting: Setting) -> Check:
         raise ContractError(f"{rule.name} is not a row expectation; it runs through Great Expectations")
     counted, failed = ROW_EXPECTATIONS[rule.name](rule.arguments, setting)
     if rule.where:
-        among = F.coalesce(F.expr(rule.where), F.lit(False))
+        among = F.coalesce(condition(rule.where), F.lit(False))
         counted, failed = counted & among, failed & among
     readable = F.col("_corrupt").isNull() if "_corrupt" in setting.types else F.lit(True)
     return Check(
@@ -192,7 +193,7 @@ def _unique_within_record(arguments: Mapping[str, Any], setting: Setting) -> Par
 
 
 def _condition(arguments: Mapping[str, Any], setting: Setting) -> Parts:
-    holds = F.expr(arguments["condition"])
+    holds = condition(arguments["condition"])
     return holds.isNotNull(), ~holds
 
 

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from finlake.config import Expectation, Source
 from finlake.contracts.checks import BatchCounts, Check, Outcome, ask, ask_more, is_good
+from finlake.contracts.conditions import condition
 from finlake.contracts.contract import sequence_column
 from finlake.contracts.expectations import (
     COMPLETE_ROWS,
@@ -94,7 +95,7 @@ def _with_uniqueness(frame: DataFrame, source: Source, rules: list[tuple[int, Ex
         names = [rule.arguments["column"]] if "column" in rule.arguments else list(rule.arguments["column_list"])
         among: Column = F.col("_newest")
         if rule.where:
-            among = among & F.coalesce(F.expr(rule.where), F.lit(False))
+            among = among & F.coalesce(condition(rule.where), F.lit(False))
         default = "any_value_is_missing" if "column" in rule.arguments else "all_values_are_missing"
         among = among & counted_rows([F.col(n) for n in names], rule.arguments.get("ignore_row_if", default))
         together = Window.partitionBy("_batch", *names)

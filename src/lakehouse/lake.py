@@ -19,6 +19,7 @@ from finlake.lakehouse.format import check_format
 from finlake.lakehouse.names import SCHEMAS, Names, tables_in
 from finlake.lakehouse.session import open_session
 from finlake.lakehouse.spark_errors import SPARK_ERRORS
+from finlake.workspace.runtime import on_databricks
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -46,7 +47,6 @@ class Lake:
         self._registered: set[str] = set()
         self._views: dict[str, tuple[str, str]] | None = None
         if root is not None:
-            check_format(root)
             for schema in SCHEMAS:
                 self._open_schema(self.names.schema(schema), root)
 
@@ -352,7 +352,12 @@ def open_lake(config: Config, spark: SparkSession | None = None) -> Lake:
     target = config.target
     root = Path(target.lake).absolute() if target.lake else None
     if root is not None:
-        root.mkdir(parents=True, exist_ok=True)
+        check_format(root)
+    elif spark is None and not on_databricks():
+        raise SetupError(
+            f"target {target.target!r} has no lake folder: its tables are in the workspace's catalog {target.catalog!r}; "
+            "here, give a folder with --lake, or run it in the workspace"
+        )
     session = spark or open_session(target.spark, root / "warehouse" if root else None)
     return Lake(session, target, root)
 

@@ -12,6 +12,7 @@ from sqlglot.tokens import TokenType
 from finlake.errors import TableError, UnknownNameError
 
 SCHEMAS = ("bronze", "silver", "gold", "features", "scores", "bi", "ops", "quarantine")
+READING = ("select", "show", "describe")
 
 
 @dataclass(frozen=True)
@@ -59,15 +60,28 @@ def tables_in(sql: str) -> list[str]:
     Raises:
         TableError: the text is not SQL; the message has line and column.
     """
+    found: dict[str, None] = {}
+    for tree in _parsed(sql):
+        for table in tree.find_all(exp.Table):
+            if table.db in SCHEMAS and not table.catalog:
+                found[f"{table.db}.{table.name}"] = None
+    return list(found)
+
+
+def kinds_of(sql: str) -> list[str]:
+    """What each statement of a text is, for example `select`.
+
+    Raises:
+        TableError: the text is not SQL.
+    """
+    return ["select" if isinstance(tree, exp.Query) else str(tree.this if isinstance(tree, exp.Command) else tree.key).lower()
+            for tree in _parsed(sql)]  # fmt: skip
+
+
+def _parsed(sql: str) -> list[exp.Expression]:
     try:
-        trees = sqlglot.parse(sql, read="databricks")
+        return [tree for tree in sqlglot.parse(sql, read="databricks") if tree is not None]
     except SqlglotError as error:
         detail = (getattr(error, "errors", None) or [{}])[0]
         place = f" at line {detail['line']}, column {detail['col']}" if "line" in detail else ""
         raise TableError(f"not valid SQL{place}: {detail.get('description', error)}") from error
-    found: dict[str, None] = {}
-    for tree in trees:
-        for table in tree.find_all(exp.Table) if tree else ():
-            if table.db in SCHEMAS and not table.catalog:
-                found[f"{table.db}.{table.name}"] = None
-    return list(found)

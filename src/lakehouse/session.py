@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
@@ -33,6 +34,8 @@ _LOCAL = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.rdd.compress": "false",
 }
+# They print Java's stack, and received values with it, before the error that says the same in a sentence.
+_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 _LOGGING = Path(__file__).with_name("log4j2.properties")
 _JAVA_OPTIONS = [
     "-XX:+UseSerialGC",
@@ -51,6 +54,8 @@ def open_session(settings: dict[str, str] | None = None, warehouse: Path | None 
         SetupError: pyspark, Java or Delta's jars are missing.
     """
     use_utc()
+    for name in _LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         from pyspark.sql import SparkSession
     except ImportError as error:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -328,7 +328,7 @@ def _freshness(step: Step, names: list[str], ledger: Ledger) -> list[str]:
     for name in names:
         arrival, count, first = last_arrival(ledger.of(name))
         verdict: Verdict = judge(step.config.sources[name].read.arrives, arrival, count, step.now, first_load=first)
-        rows.append((name, step.now, verdict.due_at, arrival, count, verdict.verdict, verdict.reason))
+        rows.append((name, datetime.now(UTC), verdict.due_at, arrival, count, verdict.verdict, verdict.reason))
         if verdict.stops:
             stops.append(
                 f"{name}: {verdict.verdict}: {verdict.reason}; looked in {step.config.sources[name].read.from_}"

@@ -16,12 +16,14 @@ from finlake.contracts.checks import BatchCounts, is_good, tally
 from finlake.contracts.contract import contract_digest, silver_comments
 from finlake.contracts.gx import ask_tables, table_rules
 from finlake.contracts.judge import Judged, judge, why_held
+from finlake.contracts.masking import mask_text
 from finlake.contracts.parsing import row_id
 from finlake.contracts.quarantine import UPDATED, conflicting, quarantine_rows, waiting, with_held
 from finlake.contracts.references import Reference, depends_on, references_of
 from finlake.contracts.versions import CONFLICT, DUPLICATE, silver_rows, timeline, with_clocks
 from finlake.errors import ContractError, FinlakeError
 from finlake.lakehouse.ops import DUPLICATES
+from finlake.lakehouse.spark_errors import SPARK_ERRORS, in_one_line
 from finlake.pipelines import refine_records as records
 from finlake.pipelines.step import Step, Values
 
@@ -72,7 +74,7 @@ def refine(step: Step, source: str = "all", rebuild: bool = False) -> Values:
     bronze by the contract of today, in one commit.
 
     Raises:
-        ContractError: batches are held, or the rows of a batch do not add up.
+        ContractError: batches are held, the rows of a batch do not add up, or Spark cannot compute a rule.
     """
     sources, lake = step.config.sources, step.lake
     names = list(sources) if source == "all" else [step.config.source(source).source]
@@ -83,13 +85,18 @@ def refine(step: Step, source: str = "all", rebuild: bool = False) -> Values:
             book.forget(name)
     done: list[Work] = []
     stopped: list[str] = []
+    failed: list[str] = []
 
     def refine_one(name: str) -> None:
         fresh = {other.name for other in done} if source == "all" else set(sources)
         work = _plan(step, sources[name], book, fresh)
         work.rebuild = rebuild
         if work.pending or work.retried:
-            _refine_source(work)
+            try:
+                _refine_source(work)
+            except SPARK_ERRORS as error:
+                failed.append(f"{name}: Spark could not refine it: {mask_text(in_one_line(error))}")
+                return
             done.append(work)
         stopped.extend(book.held(name, work))
 
@@ -99,8 +106,8 @@ def refine(step: Step, source: str = "all", rebuild: bool = False) -> Values:
         book.close(done)
         raise
     rows = book.close(done)
-    if stopped:
-        raise ContractError("\n".join(sorted(stopped)))
+    if stopped or failed:
+        raise ContractError("\n".join(sorted([*failed, *stopped])))
     return {"rows": rows}
 
 

@@ -20,6 +20,7 @@ STEPS: dict[str, tuple[str | None, str]] = {
     "score": ("use_case", "Scores new decisions with reasons, append-only."),
     "publish": (None, "Creates the views that BI reads."),
 }
+ONE_BY_ONE = ("train", "promote", "score")  # their functions take one use case
 REBUILDS = {
     "refine": "Make silver again from all of bronze, by the contract of today.",
     "features": "Compute every decision again, not only those that news touches.",

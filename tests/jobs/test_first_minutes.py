@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+from contextlib import chdir
+from pathlib import Path
 
 import pytest
 
@@ -55,24 +57,35 @@ def test_running_the_jobs_again_changes_no_table_of_data(demo: Demo):
                 "scores.card_fraud",
                 "scores.credit_default",
                 "silver.loans",
+                "ops.models",
+                "ops.gates",
+                "ops.test_reads",
             )
         ]
         return demo.query(" union all ".join(counts) + " order by t")
 
     before = state()
-    for job in ("medallion", "batch_scoring"):
-        done = demo.inside("run", job)
-        assert done.returncode == 0, done.stderr
+    done = demo.inside("run", "nightly")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("nothing new since") == 2, done.stderr
+    done = demo.inside("score")
+    assert done.returncode == 0 and done.stderr.count("nothing new") == 2, done.stderr
     assert state() == before
 
 
-def test_the_commands_of_the_readme_run(demo: Demo):
+def test_the_commands_of_the_readme_run(demo: Demo, tmp_path: Path):
     blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), flags=re.DOTALL)
     commands = [line.split(" #")[0].strip() for block in blocks for line in block.splitlines()]
-    wanted = [c for c in commands if c.startswith(("finlake sql", "finlake report", "finlake check"))]
-    assert len(wanted) >= 2
+    assert {"make demo", "make test", "finlake run nightly"} < set(commands), (
+        "run by this very suite and the test above"
+    )
+    wanted = [c for c in commands if c not in ("", "make demo", "make test", "finlake run nightly")]
+    assert {shlex.split(c)[1] for c in wanted} == {"draft", "sql", "report"}
+    lines = [f"P{n},2025-10-{n % 28 + 1:02d} 12:00:00,{n / 7:.2f}" for n in range(200)]
+    (tmp_path / "payments.csv").write_text("\n".join(["number,paid_at,amount", *lines]), "utf-8")
     for command in wanted:
-        done = demo.inside(*shlex.split(command)[1:])
+        with chdir(tmp_path):
+            done = demo.inside(*shlex.split(command)[1:])
         assert done.returncode == 0, f"{command}\n{done.stderr}"
 
 
@@ -85,6 +98,7 @@ def test_the_commands_of_the_readme_run(demo: Demo):
         (["train", "--use-case", "card_frod"], "did you mean 'card_fraud'"),
         (["sql", "select * from bi.alert_que"], "did you mean 'bi.alert_queue'"),
         (["sql", "selec 1 from bi.alert_queue"], "not valid SQL"),
+        (["sql", "delete from ops.runs"], "finlake sql reads: one SELECT, SHOW or DESCRIBE; got DELETE"),
         (["check", "--conf", "nowhere"], "no configuration folder"),
         (["check", "--target", "prd"], "did you mean 'prod'"),
         (["score", "--as-of", "yesterday"], "is not a date or time"),

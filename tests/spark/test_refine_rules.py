@@ -163,3 +163,27 @@ def test_an_old_view_can_be_made_again_after_a_correction_and_vacuum(lake, tmp_p
     detail = lake.spark.sql(f"DESCRIBE DETAIL {name}").first()
     assert detail["properties"]["delta.enableChangeDataFeed"] == "true"
     assert detail["clusteringColumns"] == ["number"]
+
+
+def test_a_condition_no_row_can_stop_and_a_rule_nobody_can_compute(lake, tmp_path):
+    rules = [
+        {
+            "rule": "ten is more than the amount",
+            "expect_row_condition": {"condition": "10 / amount > 1 or amount = 20"},
+        },
+        {"rule": "the holder is a number", "expect_row_condition": {"condition": "cast(holder as int) > 1"}},
+    ]
+    house = House(lake, tmp_path, payments(expect=rules), SHOPS)
+    house.receive("shops", [{"shop": "Ada", "told_at": "2025-01-01"}], "shops")
+    house.receive("day1", [row("p1", amount="0,00"), row("p2", amount="2,00"), row("p3", amount="11,00")])
+    house.refine()
+    assert {r["number"] for r in lake.read("silver.payments").collect()} == {"p1", "p2"}
+
+    wrong = [{"rule": "x", "expect_row_condition": {"condition": "lenght(holder) > 1"}}]
+    house = House(lake, tmp_path, payments(expect=wrong), SHOPS)
+    house.receive("day2", [row("p9")], day=2)
+    house.receive("shops2", [{"shop": "Bo", "told_at": "2025-01-01"}], "shops", day=2)
+    with pytest.raises(ContractError, match="payments: Spark could not refine it.*lenght"):
+        house.refine()
+    assert lake.read("silver.shops").count() == 2
+    assert {r["source"] for r in lake.read("ops.batches").where("batch = 'shops2'").collect()} == {"shops"}

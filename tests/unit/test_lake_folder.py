@@ -1,0 +1,51 @@
+"""Which statements read, and a folder that is no lake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from finlake.errors import SetupError, TableError
+from finlake.lakehouse.format import check_format, is_lake
+from finlake.lakehouse.names import READING, kinds_of
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["select 1", "with a as (select 1) select * from a", "select 1 union select 2", "show tables", "describe t"],
+)
+def test_a_query_reads(query: str) -> None:
+    assert set(kinds_of(query)) <= set(READING)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["delete from ops.runs", "update ops.runs set status = 'ok'", "drop table ops.figures", "insert into a select 1",
+     "merge into a using b on a.x = b.x when matched then delete", "vacuum ops.runs", "create table a as select 1",
+     "truncate table a", "alter table a add column b int", "optimize a"],
+)  # fmt: skip
+def test_what_changes_the_lake_does_not_count_as_reading(query: str) -> None:
+    assert not set(kinds_of(query)) & set(READING)
+
+
+def test_what_is_no_sql_is_refused_with_its_place() -> None:
+    with pytest.raises(TableError, match="not valid SQL"):
+        kinds_of("selec 1 from from")
+
+
+def test_a_lake_is_begun_once_and_a_damaged_one_is_named(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    assert not is_lake(lake)
+    check_format(lake)
+    assert is_lake(lake)
+    check_format(lake)
+    (lake / "finlake.json").write_text("{", "utf-8")
+    with pytest.raises(SetupError, match="is damaged"):
+        check_format(lake)
+
+
+def test_a_file_in_the_place_of_the_lake_is_named(tmp_path: Path) -> None:
+    (tmp_path / "lake").write_text("", "utf-8")
+    with pytest.raises(SetupError, match="cannot be used"):
+        check_format(tmp_path / "lake")
