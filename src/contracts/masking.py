@@ -1,7 +1,8 @@
 """Finds and masks card numbers in free text: in Python, and as one Spark expression with the same verdicts.
 
 A card number is 13 to 19 digits that pass the Luhn check, written in one piece or in groups with a space or dash
-between them. A longer unbroken run of digits is not one.
+between them. A longer unbroken run of digits is not one. Dots, slashes, apostrophes, tabs and wider gaps also stand in
+dates and decimals, so between them at least three groups are asked for, the first of 4 digits or more, none below 3.
 """
 
 from __future__ import annotations
@@ -12,9 +13,16 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 SHORTEST, LONGEST = 13, 19
-_GAP = " \u00a0\u2010-\u2015-"
-RUN = rf"[0-9](?:[{_GAP}]?[0-9]){{{SHORTEST - 1},}}"
-GROUP = rf"[0-9]+[{_GAP}]?"
+GAPS = "[ \t\u00a0\u2010-\u2015'./-]"  # what may stand between the groups of a card number
+# Possessive, because Java's regular expressions recurse once for each turn of any other loop.
+RUN = rf"[0-9](?:{GAPS}{{0,3}}[0-9]){{{SHORTEST - 1},}}+"
+GROUP = rf"[0-9]++{GAPS}{{0,3}}"
+_END = rf"{GAPS}+$"
+_DOUBTFUL = rf"[\t'./]|{GAPS}{{2}}"
+_CARD_GROUPS = rf"^[0-9]{{4,}}({GAPS}+[0-9]{{3,}}){{2,}}$"
+_DAY = rf"(?:19|20)[0-9]{{2}}({GAPS}?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12][0-9]|3[01])"
+_TIME = "(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9][0-9]{0,6})?"
+_MOMENT = re.compile(rf"(?<![0-9]){_DAY}(?:{_TIME})?(?![0-9])")
 _DOUBLED = "0246813579"
 
 
@@ -37,22 +45,35 @@ def mask_text(text: str) -> str:
 
 
 def mask_path(path: str) -> str:
-    """Like `mask_text`, but spares digits that begin like a year, because names of files carry times."""
-    return re.sub(RUN, lambda run: run.group() if run.group()[:2] in ("19", "20") else _mask_run(run.group()), path)
+    """Like `mask_text`, but spares days and times such as 20251015143006, because names of files carry them."""
+    return re.sub(RUN, lambda run: _mask_between_times(run.group()), path)
+
+
+def _mask_between_times(run: str) -> str:
+    made, end = "", 0
+    for moment in _MOMENT.finditer(run):
+        made += _mask_run(run[end : moment.start()]) + moment.group()
+        end = moment.end()
+    return made + _mask_run(run[end:])
 
 
 def _mask_run(run: str) -> str:
     groups = re.findall(GROUP, run)
     for first in range(len(groups)):
-        for last in range(first + 1, min(len(groups), first + LONGEST) + 1):
-            piece = "".join(groups[first:last])
-            if is_card_number(piece):
-                run = run.replace(piece.rstrip("\u00a0 -"), _star(piece), 1)
+        piece, digits = "", 0
+        for group in groups[first : first + LONGEST]:
+            piece += group
+            digits += len(re.sub(GAPS, "", group))
+            if digits > LONGEST:
+                break
+            written = re.sub(_END, "", piece)
+            if is_card_number(written) and _grouped_like_one(written):
+                run = run.replace(written, "****" + re.sub(GAPS, "", written)[-4:], 1)
     return run
 
 
-def _star(piece: str) -> str:
-    return "****" + re.sub(r"[^0-9]", "", piece)[-4:]
+def _grouped_like_one(piece: str) -> bool:
+    return re.search(_DOUBTFUL, piece) is None or re.search(_CARD_GROUPS, piece) is not None
 
 
 def mask_pans(column: Column) -> Column:
@@ -72,7 +93,7 @@ def _pieces(run: Column) -> Column:
         most = F.least(F.lit(LONGEST), F.size(groups) - first + 1)
         return F.transform(
             F.sequence(F.lit(1), most),
-            lambda count: F.regexp_replace(F.array_join(F.slice(groups, first, count), ""), rf"[{_GAP}]$", ""),
+            lambda count: F.regexp_replace(F.array_join(F.slice(groups, first, count), ""), _END, ""),
         )
 
     return F.flatten(F.transform(F.sequence(F.lit(1), F.size(groups)), from_))
@@ -84,7 +105,7 @@ def _digits(piece: Column) -> Column:
 
 def _is_card_number(piece: Column) -> Column:
     digits = _digits(piece)
-    back = F.reverse(digits)
+    back = F.reverse(F.left(digits, F.lit(LONGEST)))
 
     def add(total: Column, place: Column) -> Column:
         digit = F.substring(back, place, 1)
@@ -92,7 +113,9 @@ def _is_card_number(piece: Column) -> Column:
         return total + F.when(place % 2 == 1, digit).otherwise(doubled).cast("int")
 
     total = F.reduce(F.sequence(F.lit(1), F.length(back)), F.lit(0), add)
-    return F.when(F.length(digits).between(SHORTEST, LONGEST), total % 10 == 0).otherwise(False)
+    grouped = ~piece.rlike(_DOUBTFUL) | piece.rlike(_CARD_GROUPS)
+    fits = F.length(digits).between(SHORTEST, LONGEST) & grouped
+    return F.when(fits, total % 10 == 0).otherwise(False)
 
 
 def _last_four(piece: Column) -> Column:

@@ -13,10 +13,10 @@ import re
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from finlake.contracts.masking import GAPS
 from finlake.errors import ConfigError
 
 PREFIX, INVALID = "tok_", "tok_invalid_"
-_GAPS = "[ \t\u00a0\u2010-\u2015'.-]"
 _DECIMALS = r"\.0+$"  # of a number that went through a floating-point column
 _DIGITS = "^[0-9]+$"
 _WIDE, _PLAIN = "０１２３４５６７８９", "0123456789"
@@ -27,7 +27,7 @@ _BLOCK, _LENGTH = 64, 32
 def tokenise(column: Column, key: bytes, null_words: tuple[str, ...] = ()) -> Column:
     """`tok_` and 32 letters. Null and the contract's words for null stay as they are.
 
-    A value that is not digits (after spaces, dashes and dots are taken out) becomes `tok_invalid_…` of the whole
+    A value that is not digits (after spaces, dashes, dots and slashes are taken out) becomes `tok_invalid_…` of the whole
     text: different texts stay different, and nothing of the text shows.
     """
     return sealed(plain(column), key, null_words)
@@ -36,7 +36,7 @@ def tokenise(column: Column, key: bytes, null_words: tuple[str, ...] = ()) -> Co
 def plain(column: Column) -> Column:
     """The digits of a number in any spelling; other texts only without spaces around them."""
     text = F.trim(column)
-    digits = F.regexp_replace(F.regexp_replace(F.translate(text, _WIDE, _PLAIN), _DECIMALS, ""), _GAPS, "")
+    digits = F.regexp_replace(F.regexp_replace(F.translate(text, _WIDE, _PLAIN), _DECIMALS, ""), GAPS, "")
     spelled = F.when(digits.rlike(_DIGITS), digits).otherwise(text)
     return F.when(text.rlike(_DIGITS), text).otherwise(spelled)
 
@@ -56,7 +56,7 @@ def token(text: str, key: bytes, null_words: tuple[str, ...] = ()) -> str:
     text = text.strip(" ")
     if text in _not_numbers(null_words):
         return text
-    digits = re.sub(_GAPS, "", re.sub(_DECIMALS, "", text.translate(str.maketrans(_WIDE, _PLAIN))))
+    digits = re.sub(GAPS, "", re.sub(_DECIMALS, "", text.translate(str.maketrans(_WIDE, _PLAIN))))
     valid = re.fullmatch("[0-9]+", digits) is not None
     _check(key)
     hashed = hmac.new(key, (digits if valid else text).encode(), hashlib.sha256).hexdigest()[:_LENGTH]

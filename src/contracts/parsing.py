@@ -13,6 +13,7 @@ from finlake.config import Source
 from finlake.contracts import times
 from finlake.contracts.checks import Check
 from finlake.contracts.contract import BRONZE_META, currency_columns, needed_columns, silver_type
+from finlake.contracts.masking import mask_pans
 
 BLANKS = " \t\r\n\u00a0\u202f\ufeff"
 _BETWEEN = "' \u00a0\u202f’"  # between groups of three digits, beside the comma or point that is not the decimal mark
@@ -200,9 +201,8 @@ def _code_flaw(name: str, column: ColumnContract) -> list[Flaw]:
     if not column.codes:
         return []
     arrived, mapped = F.col(f"_r_{name}"), F.col(f"_t_{name}")
-    shown = (
-        None if column.pii else F.concat(F.lit(f"{name} has an unknown code '"), F.left(arrived, F.lit(40)), F.lit("'"))
-    )
+    code = F.left(mask_pans(arrived), F.lit(40))
+    shown = None if column.pii else F.concat(F.lit(f"{name} has an unknown code '"), code, F.lit("'"))
     return [Flaw("has a known code", "has an unknown code", arrived.isNotNull() & mapped.isNull(), shown)]
 
 

@@ -183,7 +183,7 @@ def test_a_condition_no_row_can_stop_and_a_rule_nobody_can_compute(lake, tmp_pat
     house = House(lake, tmp_path, payments(expect=wrong), SHOPS)
     house.receive("day2", [row("p9")], day=2)
     house.receive("shops2", [{"shop": "Bo", "told_at": "2025-01-01"}], "shops", day=2)
-    with pytest.raises(ContractError, match="payments: Spark could not refine it.*lenght"):
+    with pytest.raises(ContractError, match=r"payments: Spark could not refine it.*lenght"):
         house.refine()
     assert lake.read("silver.shops").count() == 2
     assert {r["source"] for r in lake.read("ops.batches").where("batch = 'shops2'").collect()} == {"shops"}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finlake.contracts.masking import is_card_number, luhn, mask_path, mask_text
+from finlake.contracts.masking import RUN, is_card_number, luhn, mask_path, mask_text
 from finlake.contracts.pan import fingerprint, token
 from finlake.errors import ConfigError
 
@@ -34,6 +34,13 @@ def test_numbers_of_13_to_19_digits_that_pass_luhn_are_card_numbers(number: str)
         ("4111\u00a01111\u20111111\u00a01111", "****1111"),
         (f"5500 0000 0000 0004 {CARD}", "****0004 ****1111"),
         (f"{CARD}0000", f"{CARD}0000"),
+        ("7,4111.1111.1111.1111,x", "7,****1111,x"),
+        ("5555  5555  5555  4444", "****4444"),
+        ("4012/8888/8888/1881", "****1881"),
+        ("3782'822463'10005", "****0005"),
+        ("1.4111111111111111", "1.****1111"),
+        ("41111111.11111111", "41111111.11111111"),
+        ("2025.10.04 14.30.06", "2025.10.04 14.30.06"),
         ("latitude 52.520006599999", "latitude 52.520006599999"),
         ("", ""),
     ],
@@ -45,6 +52,19 @@ def test_only_card_numbers_are_masked(text: str, masked: str) -> None:
 def test_names_of_files_keep_their_times_but_not_card_numbers() -> None:
     assert luhn("20251015143006")
     assert mask_path(f"in/20251015143006_{CARD}.csv") == "in/20251015143006_****1111.csv"
+    assert mask_path(f"2025-10-01-{CARD}.csv") == "2025-10-01-****1111.csv"
+    assert mask_path("20251001 4111 1111 1111 1111.csv") == "20251001 ****1111.csv"
+    assert mask_path("20251001-2221 0000 0000 0009.csv") == "20251001-****0009.csv"
+    assert mask_path(f"2025/10/01/{CARD}-20251001.csv") == "2025/10/01/****1111-20251001.csv"
+    assert mask_path("2014 0000 0000 0004.csv") == mask_text("2014 0000 0000 0004.csv")
+    times = "2025-10-15-14-30-06.csv 20251015-20251016.csv 20251015-143006-20251016-143006.csv 20251015143006123.csv"
+    assert [mask_path(name) for name in times.split()] == times.split()
+
+
+def test_a_text_of_any_length_can_be_masked() -> None:
+    assert mask_text("1" * 100_000) == "1" * 100_000
+    assert mask_text("1 " * 5_000 + CARD).endswith("****1111")
+    assert "}+" in RUN, "Java recurses once for each digit of a run unless the loop is possessive"
 
 
 def _check_digit(digits: str) -> str:
@@ -70,6 +90,7 @@ def test_no_card_number_survives_masking(body: str, gaps: list[str], before: str
         "4111-1111-1111-1111",
         " 4111111111111111 ",
         "4111111111111111.0",
+        "4111/1111/1111/1111",
         "４１１１1111 1111 1111",
     ],
 )
