@@ -9,7 +9,7 @@ from zoneinfo import available_timezones
 from finlake.config.base import Clock
 from finlake.config.check_marts import check_marts
 from finlake.config.check_use_case import check_use_case
-from finlake.config.load import Config, Problem
+from finlake.config.load import Config, Problem, other_layers
 from finlake.config.source import Column, Source
 from finlake.config.words import known_zone, silver_column, sql_columns, time_of_day, unread
 from finlake.errors import FinlakeError, suggestion
@@ -22,7 +22,7 @@ _LETTERS = set("GyMLdQqEFahKkHmsSVzOXxZDu")
 
 def check_config(config: Config) -> list[Problem]:
     """Everything that does not fit together, ordered by file and line; each problem once."""
-    found = list(config.problems)
+    found = [*config.problems, *other_layers(config)]
     for name, source in config.sources.items():
         found += [config.problem("source", name, message, *keys) for message, keys in _source(config, source)]
     for name in config.groups:

@@ -133,11 +133,11 @@ def survey(conf: Path | str, target: str = "local", tenant: str | None = None) -
     )
     for kind, folder, model, found in kinds:
         for path in _files(root / folder, problems):
-            document = _guard(path, read_yaml, problems)
+            document = guarded(path, read_yaml, problems)
             if document is not None:
                 _keep(kind, model, document, found, config)
     for path in sorted((root / "marts").glob("*.sql")):
-        document = _guard(path, read_mart, problems)
+        document = guarded(path, read_mart, problems)
         if document is not None:
             _keep("mart", Mart, document, config.marts, config)
     config.digest = _digest(root, config.target)
@@ -145,8 +145,24 @@ def survey(conf: Path | str, target: str = "local", tenant: str | None = None) -
 
 
 def read_yaml(path: Path) -> Document:
-    """A YAML 1.2 file: `no` and `on` are words, not booleans."""
-    return parse_yaml(path, path.read_text("utf-8"))
+    """A YAML 1.2 file: `no` and `on` are words, not booleans.
+
+    Raises:
+        UnreadableError: it is no file, not UTF-8 or not YAML.
+    """
+    return parse_yaml(path, _text(path))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        message = f"is not UTF-8 (byte 0x{error.object[error.start]:02x}); save it as UTF-8"
+        raise UnreadableError(Problem(path, line, message)) from error
+    except OSError as error:
+        what = "is a folder; move it, or make it a file" if path.is_dir() else f"cannot be read: {error.strerror}"
+        raise UnreadableError(Problem(path, None, what)) from error
 
 
 def parse_yaml(path: Path, text: str, first_line: int = 1) -> Document:
@@ -167,7 +183,7 @@ def _in_one_line(error: MarkedYAMLError) -> str:
 
 def read_mart(path: Path) -> Document:
     """A mart: the YAML inside the first /* */ comment, plus the SELECT under the key `sql`."""
-    text = path.read_text("utf-8")
+    text = _text(path)
     head, closed, sql = text.partition("*/")
     if not head.lstrip().startswith("/*") or not closed:
         message = "a mart begins with a comment /* mart: … about: … columns: … */ that describes it"
@@ -232,19 +248,56 @@ def _target(root: Path, name: str, tenant: str | None, problems: list[Problem]) 
             (p.stem for p in (root / "targets").glob("*.yml")),
             f"{root / 'targets'}",
         )
-    document = _guard(path, read_yaml, problems) or Document(path, CommentedMap(target=name))
-    layers = plain(document.data or {})
+    document = _layer(path, problems) or Document(path, CommentedMap(target=name))
+    layers = plain(document.data)
     if tenant:
         overlay = root / "tenants" / f"{tenant}.yml"
         if not overlay.is_file():
             raise UnknownNameError("tenant", tenant, (p.stem for p in (root / "tenants").glob("*.yml")))
-        document = _guard(overlay, read_yaml, problems) or Document(overlay, CommentedMap())
-        layers = _merge(layers, {"tenant": tenant, **plain(document.data or {})})
+        document = _layer(overlay, problems) or Document(overlay, CommentedMap())
+        layers = _merge(layers, {"tenant": tenant, **plain(document.data)})
     merged = Document(document.path, CommentedMap(layers))
     merged.data.lc.data = getattr(document.data, "lc", merged.data.lc).data or {}
     target, found = parse(Target, merged)
     problems.extend(found)
     return target or Target(target=name)
+
+
+def _layer(path: Path, problems: list[Problem]) -> Document | None:
+    """A target's or tenant's file; an empty one says nothing."""
+    document = guarded(path, read_yaml, problems)
+    if document is None or document.data is None:
+        return None
+    if not isinstance(document.data, CommentedMap):
+        problems.append(Problem(path, 1, f"must be a mapping of keys to values, not a {_kind(document.data)}"))
+        return None
+    return document
+
+
+def _kind(value: Any) -> str:
+    return "list" if isinstance(value, list) else "single value"
+
+
+def other_layers(config: Config) -> list[Problem]:
+    """What is wrong with every file of targets/ and tenants/, not only with the chosen ones."""
+    problems: list[Problem] = []
+    for path in _files(config.root / "targets", problems):
+        document = _layer(path, problems)
+        if document is None:
+            continue
+        problems += parse(Target, document)[1]
+        name = document.data.get("target")
+        if name is not None and str(name) != path.stem:
+            message = f"target: {str(name)!r} must be called like its file, {path.stem!r}"
+            problems.append(Problem(path, document.line("target"), message))
+    for path in _files(config.root / "tenants", problems):
+        document = _layer(path, problems)
+        if document is None:
+            continue
+        whole = CommentedMap({"target": "any", "tenant": path.stem, **document.data})
+        whole.lc.data = document.data.lc.data or {}
+        problems += parse(Target, Document(path, whole))[1]
+    return problems
 
 
 def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -255,20 +308,11 @@ def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return {**below, **both}
 
 
-def _guard(path: Path, read: Callable[[Path], Document], problems: list[Problem]) -> Document | None:
+def guarded(path: Path, read: Callable[[Path], Document], problems: list[Problem]) -> Document | None:
     try:
         return read(path)
     except UnreadableError as error:
         problems.append(error.problem)
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        problems.append(
-            Problem(
-                path,
-                line,
-                f"is not UTF-8 (byte 0x{error.object[error.start]:02x}); save it as UTF-8",
-            )
-        )
     return None
 
 
@@ -276,11 +320,16 @@ def _digest(root: Path, target: Target) -> str:
     """Digest of what conf/ says, not of where it lies."""
     sha = hashlib.sha256(target.model_dump_json().encode())
     for path in sorted(root.rglob("*")):
-        if path.suffix in (".yml", ".sql") and path.parent.name in (
-            "sources",
-            "marts",
-            "features",
-            "use_cases",
+        if (
+            path.suffix in (".yml", ".sql")
+            and path.is_file()
+            and path.parent.name
+            in (
+                "sources",
+                "marts",
+                "features",
+                "use_cases",
+            )
         ):
             sha.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return sha.hexdigest()[:16]

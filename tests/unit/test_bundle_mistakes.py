@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from finlake.cli.jobs import check_bundle
+from finlake.cli.jobs import check_bundle, load_bundle
 from finlake.config.load import plain, read_yaml
+from finlake.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
 
@@ -103,3 +104,74 @@ def test_all_mistakes_are_reported_at_once(bundle: Path):
         path.write_text(path.read_text().replace(mistake.old, mistake.new, 1))
     messages = " ".join(problem.message for problem in check_bundle(bundle))
     assert all(mistake.says in messages for mistake in MISTAKES[:2])
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [("notebook_task: {notebook_path: notebooks/nope.py}", 6), ("spark_python_task: {python_file: src/nope.py}", 6),
+     ("sql_task: {file: {path: nope.sql}, warehouse_id: x}", 6)],
+)  # fmt: skip
+def test_a_path_without_a_leading_dot_is_looked_for_beside_its_file(bundle: Path, kind: str, line: int):
+    path = bundle / "resources" / "look.job.yml"
+    path.write_text(f"resources:\n  jobs:\n    look:\n      tasks:\n        - task_key: look\n          {kind}\n")
+    assert [problem.line for problem in check_bundle(bundle) if "there is no file" in problem.message] == [line]
+
+
+@pytest.mark.parametrize(
+    ("condition", "says"),
+    [
+        ("{op: EQUALS, left: a, right: b}", "unknown op 'EQUALS'"),
+        ("{op: EQUAL_TO, left: a}", "condition_task has no right"),
+        ("{op: EQUAL_TO, right: a}", "condition_task has no left"),
+    ],
+)
+def test_a_condition_that_cannot_be_judged_is_found(bundle: Path, condition: str, says: str):
+    (bundle / "resources" / "look.job.yml").write_text(
+        "resources:\n  jobs:\n    look:\n      tasks:\n        - task_key: look\n"
+        f"          condition_task: {condition}\n"
+    )
+    assert [problem.line for problem in check_bundle(bundle) if says in problem.message] == [6]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (b"resources:\n  jobs:\n    look: nightly\n", ":3: resources.jobs.look must be a mapping"),
+        (b"resources:\n  jobs: [look]\n", ":2: resources.jobs must be a mapping"),
+        (b"resources: [jobs]\n", ":1: resources must be a mapping"),
+        (b"targets: [dev]\n", ":1: targets must be a mapping"),
+        (b"artifacts: [wheel]\n", ":1: artifacts must be a mapping"),
+        (b"resources:\n  jobs: {} # Gr\xf6\xdfe\n", ":2: is not UTF-8"),
+        (b"- resources\n", ":1: is empty or not a mapping"),
+    ],
+)
+def test_a_file_of_another_form_is_a_problem_of_check_and_of_run_and_hides_no_other(
+    bundle: Path, text: bytes, says: str
+):
+    (bundle / "resources" / "look.job.yml").write_bytes(text)
+    other = bundle / "resources" / "medallion.job.yml"
+    other.write_text(other.read_text().replace("task_key: refine", "task_key: refin", 1))
+    messages = [str(problem) for problem in check_bundle(bundle)]
+    assert any(f"look.job.yml{says}" in message for message in messages), messages
+    assert any("depends on unknown task 'refine'" in message for message in messages), messages
+    with pytest.raises(ConfigError, match=r"look\.job\.yml"):
+        load_bundle(bundle)
+
+
+def test_an_error_within_one_files_check_is_a_problem_of_that_file(bundle: Path):
+    (bundle / "resources" / "morning.lvdash.json").write_text("[]")
+    path = bundle / "resources" / "medallion.job.yml"
+    path.write_text(path.read_text().replace("task_key: refine", "task_key: refin", 1))
+    messages = [str(problem) for problem in check_bundle(bundle)]
+    assert any("morning.dashboard.yml: cannot be checked further: AttributeError" in message for message in messages)
+    assert any("depends on unknown task 'refine'" in message for message in messages)
+
+
+def test_a_job_whose_parameters_are_a_variable_is_no_problem(bundle: Path):
+    path = bundle / "databricks.yml"
+    text = "variables:\n  words:\n    description: x\n    default: [--conf, x]\n"
+    path.write_text(path.read_text().replace("variables:\n", text, 1))
+    job = bundle / "resources" / "nightly.job.yml"
+    text = job.read_text()
+    job.write_text(text.replace("      queue:\n", "      job_clusters: ${var.words}\n      queue:\n", 1))
+    assert [str(problem) for problem in check_bundle(bundle)] == []

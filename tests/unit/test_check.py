@@ -198,3 +198,27 @@ def test_a_broken_source_does_not_make_its_readers_look_broken(tmp_path: Path) -
     conf = write_small_conf(tmp_path)
     (conf / CLAIMS).write_text(FILES[CLAIMS].replace("format: csv", "format: excel"), "utf-8")
     assert [problem.split(":")[0] for problem in found(conf)] == [CLAIMS]
+
+
+def test_files_of_targets_and_tenants_that_were_not_chosen_are_checked_too(tmp_path: Path) -> None:
+    conf = write_small_conf(tmp_path)
+    (conf / "tenants").mkdir()
+    (conf / "targets/prod.yml").write_text("target: prod\ncatalgo: x\n", "utf-8")
+    (conf / "targets/copy.yml").write_text("target: prod\n", "utf-8")
+    (conf / "tenants/acme.yml").write_text("catalgo: x\n", "utf-8")
+    (conf / "tenants/good.yml").write_text("catalog: x\n", "utf-8")
+    assert [problem.partition(";")[0] for problem in found(conf)] == [
+        "targets/copy.yml:1: target: 'prod' must be called like its file, 'copy'",
+        "targets/prod.yml:2: unknown key 'catalgo'",
+        "tenants/acme.yml:1: unknown key 'catalgo'",
+    ]
+
+
+def test_a_list_for_a_target_and_a_folder_for_a_source_are_problems(tmp_path: Path) -> None:
+    conf = write_small_conf(tmp_path)
+    (conf / "targets/local.yml").write_text("- local\n", "utf-8")
+    (conf / "sources/dir.yml").mkdir()
+    assert found(conf) == [
+        "sources/dir.yml:None: is a folder; move it, or make it a file",
+        "targets/local.yml:1: must be a mapping of keys to values, not a list",
+    ]

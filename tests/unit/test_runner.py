@@ -244,12 +244,6 @@ def test_other_kinds_of_task_are_refused_by_name(bundle: Bundle):
     assert bundle.run().tasks[0].error == "notebook_task does not run on this machine"
 
 
-def test_jobs_that_run_each_other_are_refused(bundle: Bundle):
-    bundle.job("main", [{"task_key": "again", "run_job_task": {"job_id": "${resources.jobs.main.id}"}}])
-    with pytest.raises(JobError, match="main → main"):
-        bundle.run()
-
-
 def test_warnings_are_counted_and_repeated_last(bundle: Bundle):
     bundle.job("main", [task("a"), task("b")])
     bundle.steps["a"] = lambda: {"warnings": ["3 rows look odd"], "rows": 5}

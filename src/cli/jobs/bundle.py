@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from finlake.config.load import Document, plain, read_yaml
+from finlake.cli.jobs.shapes import mended
+from finlake.config.load import Document, Problem, plain, read_yaml
 from finlake.errors import ConfigError, JobError, UnknownNameError
 
 ROOT_FILE = "databricks.yml"
@@ -96,7 +97,7 @@ class Bundle:
         if name not in declared:
             raise UnknownNameError("variable", name, declared, "${var." + name + "}")
         given = (self.target_settings().get("variables") or {}).get(name)
-        value = given if given is not None else declared[name].get("default")
+        value = given if given is not None else (declared[name] or {}).get("default")
         value = self.variables.get(name, value)
         if value is None:
             raise JobError(f"variable {name!r} has no value for target {self.target!r}; give it one in targets")
@@ -161,14 +162,15 @@ def load_bundle(root: Path, target: str = "local", variables: dict[str, Any] | N
     """Reads a bundle.
 
     Raises:
-        ConfigError: a file is not YAML, or two files define the same resource.
+        ConfigError: a file is not YAML or not formed like a bundle's, or two files define the same resource.
     """
     document = read_yaml(root / ROOT_FILE)
-    if not isinstance(document.data, dict):
-        raise ConfigError(f"{document.path}:1: is empty or not a mapping of keys to values")
+    _refuse(mended(document))
+    parts = [read_yaml(path) for path in included(root, document)]
+    _refuse([problem for part in parts for problem in mended(part)])
     bundle = Bundle(root, target, document, {}, dict(variables or {}))
     overrides = bundle.target_settings().get("resources") or {}
-    for part in [document, *(read_yaml(path) for path in included(root, document))]:
+    for part in [document, *parts]:
         for resource in resources_of(part):
             name = (resource.kind, resource.key)
             if name in bundle.resources:
@@ -178,6 +180,11 @@ def load_bundle(root: Path, target: str = "local", variables: dict[str, Any] | N
             data = _overlay(resource.data, override) if override else resource.data
             bundle.resources[name] = Resource(resource.kind, resource.key, data, part)
     return bundle
+
+
+def _refuse(problems: list[Problem]) -> None:
+    if problems:
+        raise ConfigError("\n".join(str(problem) for problem in problems))
 
 
 def resources_of(document: Document) -> list[Resource]:

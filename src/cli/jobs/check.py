@@ -6,16 +6,16 @@ The CLI's own `bundle validate` passes most of these: a job then fails at night,
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml.error import MarkedYAMLError
-
 from finlake.cli.jobs.bundle import REFERENCE, ROOT_FILE, Bundle, Resource, included, resources_of
-from finlake.cli.jobs.check_files import file_problems
+from finlake.cli.jobs.check_files import missing_files, resource_problems
 from finlake.cli.jobs.check_tasks import job_problems
-from finlake.config.load import Document, Problem, plain, read_yaml
-from finlake.errors import ConfigError, FinlakeError, suggestion
+from finlake.cli.jobs.shapes import job_without_variables, mended
+from finlake.config.load import Document, Problem, guarded, plain, read_yaml
+from finlake.errors import FinlakeError, suggestion
 
 _KINDS = {
     "alert": "alerts", "app": "apps", "catalog": "catalogs", "cluster": "clusters", "dashboard": "dashboards",
@@ -50,31 +50,33 @@ def check_bundle(root: Path) -> list[Problem]:
         return [*problems, Problem(document.path, 1, "there are no targets")]
     bundles = [Bundle(root, target, document, resources) for target in targets]
     for bundle in bundles:
-        problems += _target_problems(bundle)
-    problems += _reference_problems(bundles, documents)
-    problems += file_problems(bundles[0], documents)
+        problems += _judged(document, _target_problems(bundle))
+    for part in documents:
+        problems += _judged(part, _reference_problems(bundles, part))
+        problems += _judged(part, missing_files(bundles[0], part))
     for resource in resources.values():
+        problems += _judged(resource.document, resource_problems(bundles[0], resource))
         if resource.kind == "jobs":
-            problems += job_problems(bundles[0], resource)
+            job = replace(resource, data=job_without_variables(resource.data))
+            problems += _judged(resource.document, job_problems(bundles[0], job))
     return sorted(set(problems), key=lambda problem: (str(problem.file), problem.line or 0, problem.message))
 
 
-def _read(path: Path, problems: list[Problem]) -> Document | None:
+def _judged(document: Document, found: Iterator[Problem]) -> Iterator[Problem]:
+    """What is found; an error on the way is a problem of that file and does not hide the other files'."""
     try:
-        document = read_yaml(path)
-    except ConfigError as error:
-        cause = error.__cause__
-        mark = cause.problem_mark if isinstance(cause, MarkedYAMLError) else None
-        detail = str(cause.problem) if isinstance(cause, MarkedYAMLError) else str(error)
-        problems.append(Problem(path, mark.line + 1 if mark else None, f"not YAML: {detail}"))
+        yield from found
+    except Exception as error:
+        message = f"cannot be checked further: {type(error).__name__}: {error}; compare it with a file that passes"
+        yield Problem(document.path, None, message)
+
+
+def _read(path: Path, problems: list[Problem]) -> Document | None:
+    document = guarded(path, read_yaml, problems)
+    if document is None:
         return None
-    except FileNotFoundError:
-        problems.append(Problem(path, None, "there is no such file"))
-        return None
-    if not isinstance(document.data, dict):
-        problems.append(Problem(path, 1, "is empty or not a mapping of keys to values"))
-        return None
-    return document
+    problems += mended(document)
+    return document if isinstance(document.data, dict) else None
 
 
 def _empty_includes(root: Path, document: Document) -> Iterator[Problem]:
@@ -120,6 +122,10 @@ def _target_problems(bundle: Bundle) -> Iterator[Problem]:
                 line = document.line("targets", target, "resources", kind, key)
                 near = suggestion(key, bundle.keys(kind))
                 yield Problem(document.path, line, f"overrides {kind}.{key}, which nothing defines{near}")
+    folder = bundle.root / "conf" / "targets"
+    if folder.is_dir() and not (folder / f"{target}.yml").is_file():
+        message = f"target {target} has no file conf/targets/{target}.yml; its tasks would not find their catalog"
+        yield Problem(document.path, document.line("targets", target), message)
     yield from _catalog_differs(bundle)
 
 
@@ -128,20 +134,21 @@ def _catalog_differs(bundle: Bundle) -> Iterator[Problem]:
     path = bundle.root / "conf" / "targets" / f"{bundle.target}.yml"
     if "catalog" not in (bundle.document.data.get("variables") or {}) or not path.is_file():
         return
-    target = read_yaml(path)
-    wanted, catalog = bundle.variable("catalog"), (target.data or {}).get("catalog", "spark_catalog")
+    target = guarded(path, read_yaml, [])
+    if target is None or not isinstance(target.data, dict):
+        return  # said where conf/ is checked
+    wanted, catalog = bundle.variable("catalog"), target.data.get("catalog", "spark_catalog")
     if catalog != wanted and REFERENCE.search(str(wanted)) is None:
         message = f"catalog {str(catalog)!r} is not the bundle's ${{var.catalog}}, {wanted!r}"
         yield Problem(path, target.line("catalog"), message)
 
 
-def _reference_problems(bundles: list[Bundle], documents: list[Document]) -> Iterator[Problem]:
-    for document in documents:
-        for keys, text in strings(plain(document.data)):
-            inside = keys[1] if keys[:1] == ("targets",) and len(keys) > 1 else None
-            for bundle in bundles:
-                if inside in (None, bundle.target):
-                    yield from _unresolved(bundle, document, keys, text)
+def _reference_problems(bundles: list[Bundle], document: Document) -> Iterator[Problem]:
+    for keys, text in strings(plain(document.data)):
+        inside = keys[1] if keys[:1] == ("targets",) and len(keys) > 1 else None
+        for bundle in bundles:
+            if inside in (None, bundle.target):
+                yield from _unresolved(bundle, document, keys, text)
 
 
 def _unresolved(bundle: Bundle, document: Document, keys: tuple[Any, ...], text: str) -> Iterator[Problem]:

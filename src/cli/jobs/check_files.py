@@ -12,39 +12,45 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from finlake.cli.jobs.bundle import Bundle
+from finlake.cli.jobs.bundle import Bundle, Resource
 from finlake.config.load import Document, Problem, plain
 from finlake.errors import suggestion
 
 _NAMES_A_FILE = ("file_path", "notebook_path", "python_file")
+_ELSEWHERE = ("/", "~", "${")
 
 
-def file_problems(bundle: Bundle, documents: list[Document]) -> Iterator[Problem]:
-    """Problems of files and of resources other than jobs."""
-    for document in documents:
-        yield from _missing(bundle, document, plain(document.data), ())
+def missing_files(bundle: Bundle, document: Document) -> Iterator[Problem]:
+    """Files that a file of the bundle names and that are not there."""
+    yield from _missing(bundle, document, plain(document.data), ())
+
+
+def resource_problems(bundle: Bundle, resource: Resource) -> Iterator[Problem]:
+    """Problems of a resource other than a job."""
+    kind, key, path = resource.kind, resource.key, resource.document.path
+    if kind == "model_serving_endpoints" and not resource.data.get("name"):
+        yield Problem(path, resource.line(), f"serving endpoint {key} has no name")
+    if kind != "dashboards":
+        return
     as_principal = bool(bundle.document.data.get("run_as")) or any(
         (target or {}).get("run_as") for target in plain(bundle.document.data.get("targets") or {}).values()
     )
-    for (kind, key), resource in bundle.resources.items():
-        path = resource.document.path
-        if kind == "model_serving_endpoints" and not resource.data.get("name"):
-            yield Problem(path, resource.line(), f"serving endpoint {key} has no name")
-        if kind == "dashboards":
-            if as_principal and resource.data.get("embed_credentials") is not False:
-                message = "embed_credentials must be false: a bundle with run_as cannot deploy the dashboard otherwise"
-                yield Problem(path, resource.line("embed_credentials"), message)
-            file = path.parent / str(resource.data.get("file_path", ""))
-            if file.is_file():
-                yield from dashboard_problems(file)
+    if as_principal and resource.data.get("embed_credentials") is not False:
+        message = "embed_credentials must be false: a bundle with run_as cannot deploy the dashboard otherwise"
+        yield Problem(path, resource.line("embed_credentials"), message)
+    if not any(resource.data.get(name) for name in ("file_path", "serialized_dashboard")):
+        yield Problem(path, resource.line(), f"dashboard {key} has no file_path; name its .lvdash.json")
+    file = path.parent / str(resource.data.get("file_path", ""))
+    if file.is_file():
+        yield from dashboard_problems(file)
 
 
 def _missing(bundle: Bundle, document: Document, node: Any, keys: tuple[Any, ...]) -> Iterator[Problem]:
     if isinstance(node, list):
         for i, item in enumerate(node):
             yield from _missing(bundle, document, item, (*keys, i))
-    if not isinstance(node, dict):
-        return
+    if not isinstance(node, dict) or "git_source" in node or node.get("source") in ("GIT", "WORKSPACE"):
+        return  # the files of a job in Git, or in the workspace, are not here
     for key, value in node.items():
         where = (*keys, key)
         if key == "whl" and isinstance(value, str):
@@ -52,10 +58,14 @@ def _missing(bundle: Bundle, document: Document, node: Any, keys: tuple[Any, ...
         elif key == "dependencies" and isinstance(value, list):
             for i, item in enumerate(value):
                 yield from _dependency(bundle, document, str(item), (*where, i))
-        elif key in _NAMES_A_FILE and isinstance(value, str) and value.startswith("."):
+        elif _names_a_file(where) and isinstance(value, str) and not value.startswith(_ELSEWHERE) and ":" not in value:
             yield from _file(document, value, where)
         else:
             yield from _missing(bundle, document, value, where)
+
+
+def _names_a_file(keys: tuple[Any, ...]) -> bool:
+    return (keys[-1] in _NAMES_A_FILE and "workspace" not in keys) or keys[-2:] == ("file", "path")
 
 
 def _dependency(bundle: Bundle, document: Document, text: str, keys: tuple[Any, ...]) -> Iterator[Problem]:
@@ -86,7 +96,11 @@ def _file(document: Document, value: str, keys: tuple[Any, ...]) -> Iterator[Pro
     if not path.is_file():
         near = suggestion(path.name, (p.name for p in path.parent.glob("*"))) if path.parent.is_dir() else ""
         yield Problem(document.path, document.line(*keys), f"there is no file {value!r}{near}")
-    elif keys[-1] == "notebook_path" and not path.read_text("utf-8").startswith("# Databricks notebook source"):
+    elif (
+        keys[-1] == "notebook_path"
+        and path.suffix == ".py"
+        and not path.read_text("utf-8").startswith("# Databricks notebook source")
+    ):
         yield Problem(path, 1, "a notebook begins with the line '# Databricks notebook source'")
 
 

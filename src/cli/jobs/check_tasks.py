@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from finlake.cli.jobs.bundle import Bundle, Resource
-from finlake.cli.jobs.check_commands import entry_point_problems, option_problems, values_set_by
+from finlake.cli.jobs.check_commands import entry_point_problems, option_problems
+from finlake.cli.jobs.check_keys import CONDITION, DEPENDENCY, JOB, LOOP, TASK, unknown_keys
+from finlake.cli.jobs.check_references import Place, reference_problems
+from finlake.cli.jobs.conditions import OPERATORS
 from finlake.cli.jobs.cron import cron_problems
-from finlake.cli.jobs.dynamic import DYNAMIC, VALUE
 from finlake.cli.jobs.graph import RUN_IF, dependencies
 from finlake.config.load import Problem
 from finlake.errors import suggestion
@@ -17,24 +18,13 @@ from finlake.errors import suggestion
 _COMPUTE = ("environment_key", "job_cluster_key", "new_cluster", "existing_cluster_id")
 
 
-@dataclass(frozen=True)
-class Place:
-    """A task in the tree of its job's file."""
-
-    job: Resource
-    keys: tuple[Any, ...]
-    task: dict[str, Any]
-    in_loop: bool = False
-
-    def problem(self, message: str, *keys: Any) -> Problem:
-        line = self.job.line(*self.keys, *keys)
-        return Problem(self.job.document.path, line, f"task {self.task.get('task_key', '?')}: {message}")
-
-
 def job_problems(bundle: Bundle, job: Resource) -> Iterator[Problem]:
     """Everything wrong with one job."""
     tasks = [task for task in job.data.get("tasks") or [] if isinstance(task, dict)]
     places = [Place(job, ("tasks", i), task) for i, task in enumerate(tasks)]
+    for key, message in unknown_keys(job.data, JOB):
+        yield Problem(job.document.path, job.line(key), f"job {job.key}: {message}")
+    yield from _named_twice(job)
     if not tasks:
         yield Problem(job.document.path, job.line(), f"job {job.key} has no tasks")
     keys: list[str] = []
@@ -55,6 +45,16 @@ def job_problems(bundle: Bundle, job: Resource) -> Iterator[Problem]:
         yield from _task_problems(bundle, place, before.get(str(place.task.get("task_key")), set()), tasks)
     for key, message in cron_problems(job.data.get("schedule") or {}):
         yield Problem(job.document.path, job.line("schedule", key), f"{key} {message}")
+
+
+def _named_twice(job: Resource) -> Iterator[Problem]:
+    listings = (("environments", "environment_key"), ("job_clusters", "job_cluster_key"), ("parameters", "name"))
+    for listing, field in listings:
+        names = [str(item.get(field)) for item in job.data.get(listing) or []]
+        for i, name in enumerate(names):
+            if name in names[:i]:
+                message = f"job {job.key}: {listing} has {field} {name!r} twice; take one out or rename it"
+                yield Problem(job.document.path, job.line(listing, i), message)
 
 
 def _circles(job: Resource, tasks: list[dict[str, Any]]) -> Iterator[Problem]:
@@ -81,19 +81,46 @@ def _task_problems(bundle: Bundle, place: Place, before: set[str], tasks: list[d
     kinds = [key for key in task if key.endswith("_task")]
     if len(kinds) != 1:
         yield place.problem(f"needs exactly one kind of task, has {', '.join(kinds) or 'none'}")
+    yield from _keys(place)
     if task.get("run_if") and task["run_if"] not in RUN_IF:
         yield place.problem(f"unknown run_if {task['run_if']!r}{suggestion(str(task['run_if']), RUN_IF)}", "run_if")
     yield from _outcomes(place, tasks)
     yield from _compute(place)
-    yield from _references(place, before, tasks)
+    yield from reference_problems(place, before, tasks)
     if "python_wheel_task" in task:
         yield from _wheel_problems(bundle, place)
     if "run_job_task" in task:
         yield from _call_problems(bundle, place)
+    if "condition_task" in task:
+        yield from _condition(place, task["condition_task"] or {})
     loop = task.get("for_each_task")
+    if isinstance(loop, dict):
+        for name in ("inputs", "task"):
+            if loop.get(name) in (None, "", {}):
+                yield place.problem(f"for_each_task has no {name}", "for_each_task")
     if isinstance(loop, dict) and isinstance(loop.get("task"), dict):
         nested = Place(place.job, (*place.keys, "for_each_task", "task"), loop["task"], True)
         yield from _task_problems(bundle, nested, before, tasks)
+
+
+def _keys(place: Place) -> Iterator[Problem]:
+    for key, message in unknown_keys(place.task, TASK):
+        yield place.problem(message, key)
+    for field, known in (("for_each_task", LOOP), ("condition_task", CONDITION)):
+        for key, message in unknown_keys(place.task.get(field) or {}, known):
+            yield place.problem(message, field, key)
+    for i, item in enumerate(place.task.get("depends_on") or []):
+        for key, message in unknown_keys(item, DEPENDENCY):
+            yield place.problem(message, "depends_on", i, key)
+
+
+def _condition(place: Place, condition: dict[str, Any]) -> Iterator[Problem]:
+    for name in CONDITION:
+        if condition.get(name) is None:
+            yield place.problem(f"condition_task has no {name}", "condition_task")
+    operator = condition.get("op")
+    if operator is not None and operator not in OPERATORS:
+        yield place.problem(f"unknown op {operator!r}{suggestion(str(operator), OPERATORS)}", "condition_task", "op")
 
 
 def _outcomes(place: Place, tasks: list[dict[str, Any]]) -> Iterator[Problem]:
@@ -117,53 +144,6 @@ def _compute(place: Place) -> Iterator[Problem]:
     on_cluster = any(key in place.task for key in _COMPUTE[1:])
     if on_cluster and not any("whl" in library for library in place.task.get("libraries") or []):
         yield place.problem("runs on a cluster without the wheel; add libraries: [{whl: ../dist/*.whl}]")
-
-
-def _references(place: Place, before: set[str], tasks: list[dict[str, Any]]) -> Iterator[Problem]:
-    """{{…}} of this task, not of a nested one, which is looked at by itself."""
-    parameters = [str(item.get("name")) for item in place.job.data.get("parameters") or []]
-    own = {key: item for key, item in place.task.items() if key != "for_each_task"}
-    if "for_each_task" in place.task:
-        own["for_each_task"] = {key: item for key, item in place.task["for_each_task"].items() if key != "task"}
-    for keys, text in _strings(own):
-        for match in DYNAMIC.finditer(text):
-            message = _reference_problem(match.group(1), place, before, tasks, parameters)
-            if message:
-                yield place.problem(f"{match.group(0)}: {message}", *keys)
-
-
-def _reference_problem(
-    path: str, place: Place, before: set[str], tasks: list[dict[str, Any]], parameters: list[str]
-) -> str | None:
-    value = VALUE.match(path)
-    if value:
-        task, name = value.groups()
-        setter = next((item for item in tasks if item.get("task_key") == task), None)
-        if setter is None:
-            return f"unknown task {task!r}{suggestion(task, [str(item.get('task_key')) for item in tasks])}"
-        if task not in before:
-            return f"does not wait for task {task!r}; add it to depends_on"
-        known = values_set_by(setter)
-        if known is None or name in known:
-            return None
-        return f"task {task!r} sets no value {name!r}{suggestion(name, known)}"
-    if path.startswith("job.parameters."):
-        name = path.removeprefix("job.parameters.")
-        return None if name in parameters else f"unknown job parameter {name!r}{suggestion(name, parameters)}"
-    if path == "input" or path.startswith("input."):
-        return None if place.in_loop else "there is an input only inside for_each_task"
-    if path.partition(".")[0] not in ("job", "task", "tasks", "workspace", "backfill"):
-        return f"unknown reference{suggestion(path, ['input', 'job.parameters', 'job.run_id', 'task.name'])}"
-    return None
-
-
-def _strings(node: Any, keys: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], str]]:
-    if isinstance(node, str):
-        yield keys, node
-        return
-    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
-    for key, item in items:
-        yield from _strings(item, (*keys, key))
 
 
 def _wheel_problems(bundle: Bundle, place: Place) -> Iterator[Problem]:

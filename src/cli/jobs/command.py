@@ -62,7 +62,7 @@ def run_for(
     load_bundle(root, options.target, variables).job(job)
     if not each_task_a_process:
         open_lake(config)  # so that what the first task changes in the session can be told from what was there
-    result = run_job(
+    return run_job(
         job,
         bundle_root=root,
         execute=execute,
@@ -72,9 +72,8 @@ def run_for(
         repair=repair,
         runs=folder / RUNS if folder else None,
         listener=Listener() if options.quiet else Progress(),
+        record=lambda result: record_job(open_lake(config), result, config.digest),
     )
-    record_job(open_lake(config), result, config.digest)
-    return result
 
 
 def key_values(texts: Iterable[str]) -> dict[str, str]:

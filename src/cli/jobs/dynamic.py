@@ -13,6 +13,18 @@ from finlake.errors import JobError, UnknownNameError
 DYNAMIC = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
 VALUE = re.compile(r"^tasks\.([\w-]+)\.values\.([\w-]+)$")
 LARGEST_VALUE = 48 * 1024
+KNOWN = (
+    "job.run_id", "job.id", "job.name", "job.start_time.iso_datetime", "job.start_time.iso_date", "job.trigger.type",
+    "task.name", "task.run_id", "task.execution_count",
+)  # fmt: skip
+# A workspace fills these too; on this machine a task that uses one fails by name.
+IN_A_WORKSPACE = (
+    "job.repair_count", "job.start_time.iso_weekday", "job.start_time.is_weekday", "job.start_time.year",
+    "job.start_time.month", "job.start_time.day", "job.start_time.hour", "job.start_time.minute",
+    "job.start_time.second", "job.start_time.timestamp_ms", "job.trigger.file_arrival.location",
+    "task.notebook_path", "workspace.id", "workspace.url",
+)  # fmt: skip
+OF_A_TASK = ("result_state", "error_code", "run_id", "execution_count", "notebook_path", "values.…", "output.…")
 _STATES = {"ok": "success", "failed": "failed", "skipped": "upstream_failed", "excluded": "excluded"}
 
 
@@ -55,21 +67,17 @@ class Scope:
             return self.input if not rest else _field(self.input, rest, path)
         if first == "tasks" and rest.endswith(".result_state") and rest.removesuffix(".result_state") in self.states:
             return _STATES[self.states[rest.removesuffix(".result_state")]]
-        known = {
-            "job.run_id": self.run_id,
-            "job.id": self.job,
-            "job.name": self.job,
-            "job.start_time.iso_datetime": self.started,
-            "job.start_time.iso_date": self.started[:10],
-            "job.trigger.type": "one_time",
-            "task.name": self.task,
-            "task.run_id": f"{self.run_id}/{self.task}",
-            "task.execution_count": str(self.attempt + 1),
-        }
+        known = dict(zip(KNOWN, self._facts(), strict=True))
         if path not in known:
             patterns = ["job.parameters.…", "tasks.….values.…", "input"]
             raise UnknownNameError("reference", path, [*known, *patterns], f"{{{{{path}}}}}")
         return known[path]
+
+    def _facts(self) -> tuple[str, ...]:
+        """The values of KNOWN, in its order."""
+        run, task = self.run_id, self.task
+        when, again = (self.started, self.started[:10]), str(self.attempt + 1)
+        return (run, self.job, self.job, *when, "one_time", task, f"{run}/{task}", again)
 
     def _task_value(self, task: str, name: str) -> Any:
         if task not in self.values:

@@ -15,8 +15,12 @@ def order(tasks: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Tasks after all they depend on, else as written.
 
     Raises:
-        JobError: a dependency is unknown, or tasks wait for each other.
+        JobError: two tasks have one key, a dependency is unknown, or tasks wait for each other.
     """
+    keys = [str(task["task_key"]) for task in tasks]
+    twice = next((key for i, key in enumerate(keys) if key in keys[:i]), None)
+    if twice is not None:
+        raise JobError(f"two tasks have the task_key {twice!r}; give each its own")
     left = {str(task["task_key"]): task for task in tasks}
     done: list[Mapping[str, Any]] = []
     for task in tasks:
@@ -32,7 +36,7 @@ def order(tasks: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def dependencies(task: Mapping[str, Any]) -> list[str]:
-    return [str(item["task_key"]) for item in task.get("depends_on") or []]
+    return [str(item.get("task_key")) for item in task.get("depends_on") or []]
 
 
 def verdict(task: Mapping[str, Any], before: Mapping[str, tuple[Status, str]]) -> tuple[Status | None, str]:

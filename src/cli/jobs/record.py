@@ -27,6 +27,7 @@ def record_job(lake: Lake, result: JobResult, conf_digest: str) -> None:
         }
         silent = [task for task in silent if (task.job, task.task) not in heard]
     failed = [f"{task.path}: {task.error}" for task in result.tasks if task.status == "failed"]
+    failed += [result.error] if result.error else []
     status: Status = "ok" if result.ok else "failed"
     whole = TaskResult(result.job, result.job, "", status, result.seconds, "\n".join(failed), warnings=result.warnings)
     rows = [_row(result.run_id, task, ended, conf_digest) for task in [*silent, whole]]

@@ -33,17 +33,18 @@ class TaskResult:
 
 @dataclass
 class JobResult:
-    """All tasks of a run, nested jobs and loops included, in the order they came up."""
+    """All tasks of a run, nested jobs and loops included, in the order they came up; `error` is what ended it early."""
 
     run_id: str
     job: str
     tasks: list[TaskResult]
     seconds: float
+    error: str = ""
 
     @property
     def ok(self) -> bool:
         """True if nothing failed; a workspace would also call a run good whose last tasks succeeded."""
-        return all(task.status in ("ok", "excluded") for task in self.tasks)
+        return not self.error and all(task.status in ("ok", "excluded") for task in self.tasks)
 
     @property
     def warnings(self) -> list[str]:

@@ -49,6 +49,7 @@ def run_job(
     runs: Path | None = None,
     listener: Listener | None = None,
     sleep: Callable[[float], None] = time.sleep,
+    record: Callable[[JobResult], None] | None = None,
 ) -> JobResult:
     """Runs the job `name` of the bundle in `bundle_root`; tasks run one after the other.
 
@@ -58,6 +59,7 @@ def run_job(
         variables: override the bundle's variables, like `--var` of the CLI.
         repair: id of an earlier run; what succeeded is not run again unless something it depends on is.
         runs: folder of the runs' states; without it nothing can be repaired.
+        record: hears of the result however the run ended, also when this function raises.
 
     Raises:
         JobError, UnknownNameError: the job's file cannot be run; failing tasks do not raise, they are in the result.
@@ -72,8 +74,17 @@ def run_job(
         state = new_run(name, checked_parameters(given, declared, name), runs)
     runner = Runner(bundle, execute, state, listener or Listener(), sleep)
     started = time.monotonic()
-    runner.job(name, dict(state.parameters), (), Nest())
-    return JobResult(state.run_id, name, list(state.tasks.values()), time.monotonic() - started)
+    ended_by = ""
+    try:
+        runner.job(name, dict(state.parameters), (), Nest())
+    except BaseException as error:
+        ended_by = str(error) or type(error).__name__
+        raise
+    finally:
+        result = JobResult(state.run_id, name, list(state.tasks.values()), time.monotonic() - started, ended_by)
+        if record is not None:
+            record(result)
+    return result
 
 
 _LIMITS = ("max_retries", "min_retry_interval_millis", "timeout_seconds", "retry_on_timeout")
@@ -108,7 +119,10 @@ class Runner:
         fresh: set[str] = set()
         for task in order(data.get("tasks") or []):
             key = str(task["task_key"])
-            left_out, why = verdict(task, before)
+            try:
+                left_out, why = verdict(task, before)
+            except FinlakeError as error:
+                left_out, why = "failed", str(error)
             if left_out is not None:
                 self._note(TaskResult("/".join([*path, key]), name, key, left_out, error=why))
                 before[key] = (left_out, "")
@@ -132,11 +146,11 @@ class Runner:
         if "for_each_task" in task:
             return self._each(task, scope, path, nest), ""
         if "run_job_task" in task:
-            given = self._filled(task["run_job_task"], scope)
-            kind, _, name = str(given["job_id"]).partition(".")
-            if kind != "jobs":
-                raise JobError(f"{label}: job_id must be ${{resources.jobs.<name>.id}}, got {given['job_id']!r}")
-            return self.job(name, dict(given.get("job_parameters") or {}), (*path, key + suffix), nest), ""
+            try:
+                return self._call(task["run_job_task"], scope, (*path, key + suffix), nest), ""
+            except FinlakeError as error:
+                self._note(TaskResult(label, scope.job, key + suffix, "failed", error=str(error)))
+                return "failed", ""
         result = TaskResult(label, scope.job, key + suffix, "failed")
         outcome = ""
         earlier = None if nest.redo else self.state.done(label)
@@ -153,6 +167,18 @@ class Runner:
             scope.values[key] = result.values
         self._note(result)
         return result.status, outcome
+
+    def _call(self, call: Mapping[str, Any], scope: Scope, path: tuple[str, ...], nest: Nest) -> Status:
+        """Runs another job.
+
+        Raises:
+            JobError, UnknownNameError: that job, or how it is called, is wrong.
+        """
+        given = self._filled(call, scope)
+        kind, _, name = str(given.get("job_id")).partition(".")
+        if kind != "jobs":
+            raise JobError(f"job_id must be ${{resources.jobs.<name>.id}}, got {given.get('job_id')!r}")
+        return self.job(name, dict(given.get("job_parameters") or {}), path, nest)
 
     def _filled(self, value: Any, scope: Scope) -> Any:
         return scope.fill(self.bundle.resolve(value))
@@ -174,9 +200,8 @@ class Runner:
             self._note(TaskResult(label, scope.job, key, "ok", warnings=["nothing to loop over"]))
         nested = {**loop["task"], "task_key": key}
         statuses = []
-        for item in inputs:
+        for item, name in zip(inputs, round_names(inputs), strict=True):
             inner = dataclasses.replace(scope, input=item, looping=True)
-            name = item if isinstance(item, str) else json.dumps(item)
             statuses.append(self._task(nested, inner, path, nest, f"[{name}]")[0])
         return "failed" if "failed" in statuses else "ok"
 
@@ -235,6 +260,19 @@ class Runner:
     def _note(self, result: TaskResult) -> None:
         self.state.keep(result)
         self.listener.end(result)
+
+
+def round_names(inputs: list[Any]) -> list[str]:
+    """A name for each round of a loop; a repeated input is numbered, since results are kept by name."""
+    names: dict[str, None] = {}
+    for item in inputs:
+        text = item if isinstance(item, str) else json.dumps(item)
+        name, number = text, 1
+        while name in names:
+            number += 1
+            name = f"{text}#{number}"
+        names[name] = None
+    return list(names)
 
 
 def command_line(wheel: Mapping[str, Any]) -> list[str]:
