@@ -160,6 +160,7 @@ def test_dates(spark):
 def test_codes_currencies_and_tokens(spark):
     codes = {"type": "text", "codes": {"01": "chip", "2": "online"}}
     assert read(spark, source(codes), ["01", "2", "1", None]) == ["chip", "online", "x has an unknown code '1'", None]
+    assert read(spark, source(codes), ["5555555555554444"]) == ["x has an unknown code '****4444'"]
     secret = {**codes, "pii": "other"}
     assert read(spark, source(secret), ["4711"]) == ["x has an unknown code"]
     pan = {"type": "text", "pii": "pan"}
