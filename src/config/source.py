@@ -78,8 +78,8 @@ class Read(Model):
     )
     format: Literal["csv", "jsonl", "parquet", "xml"]
     delimiter: str = Field(",", description="csv: one character, or \\t")
-    quote: str = '"'
-    escape: str = '"'
+    quote: str = Field('"', max_length=1, description="csv: one character; empty where quotes are part of the values")
+    escape: str = Field('"', max_length=1, description="csv: the character before a quote that is part of a value")
     decimal: Literal[".", ","] = Field(".", description="decimal mark of numbers; the other one may group thousands")
     encoding: str = "utf-8"
     header: bool = True
@@ -96,9 +96,14 @@ class Read(Model):
     def _row_tag(self) -> Read:
         if self.format == "xml" and not self.row_tag:
             raise ValueError("xml needs `row_tag`, the name of the element that is one row")
-        if self.format == "csv" and len(self.delimiter.replace("\\t", "\t")) != 1:
+        if self.format == "csv" and len(self.sep) != 1:
             raise ValueError(f"delimiter must be one character, got {self.delimiter!r}")
         return self
+
+    @property
+    def sep(self) -> str:
+        """The delimiter as the character it is."""
+        return self.delimiter.replace("\\t", "\t")
 
 
 class KnownLater(Model):

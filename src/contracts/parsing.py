@@ -77,7 +77,7 @@ def parse(bronze: DataFrame, source: Source) -> Parsed:
     for depth in range(max((len(reading.layers) for reading in readings.values()), default=0)):
         layer = [reading.layers[depth] for reading in readings.values() if depth < len(reading.layers)]
         frame = frame.withColumns({name: helper for helpers in layer for name, helper in helpers.items()})
-    states, values, checks = [], [], [_whole_row()]
+    states, values, checks = [], [], [*_whole_row(source)]
     needed = needed_columns(source)
     for name, reading in readings.items():
         arrived = F.col(f"_r_{name}" if source.silver_columns[name].codes else f"_t_{name}")
@@ -243,7 +243,19 @@ def _doubt(name: str, position: int, doubt: Flaw) -> Check:
     )
 
 
-def _whole_row() -> Check:
-    reason = "the row could not be read: wrong number of fields or broken quotes"
+def _whole_row(source: Source) -> Iterator[Check]:
+    """Whether the row could be read, and whether its bytes were characters."""
     corrupt = F.col("_corrupt").isNotNull()
-    return Check("the row can be read", reason, "readable", (), F.lit(True), corrupt)
+    foreign = F.coalesce(F.col("_corrupt").rlike(r"^not valid [A-Za-z0-9_-]+$"), F.lit(False))
+    reason = f"the row could not be read: {_UNREADABLE[source.read.format]}"
+    yield Check("the row can be read", reason, "readable", (), F.lit(True), corrupt & ~foreign)
+    reason = f"the row holds bytes that are not {source.read.encoding}"
+    yield Check(f"the row is {source.read.encoding}", reason, "encoding", (), F.lit(True), foreign)
+
+
+_UNREADABLE = {
+    "csv": "wrong number of fields, or a quote that does not close",
+    "jsonl": "not exactly one JSON object, or a key twice",
+    "xml": "broken XML",
+    "parquet": "damaged",
+}

@@ -230,6 +230,21 @@ def test_csv_with_line_breaks_quotes_and_tabs(spark: SparkSession, tmp_path: Pat
     assert [(row["id"], row["at"]) for row in rows] == [("a\nb", "'x'"), ('say "hi"', " ")]
 
 
+def test_csv_lines_that_leave_a_quote_open_keep_their_text_alone(spark: SparkSession, tmp_path: Path) -> None:
+    put(tmp_path, "a.csv", 'id,at,x\n1,2,\n\n"2,3,y\n4,5,"6\n7,8,4111111111111111 "9"\n')
+    put(tmp_path, "b.csv", 'id,at\n1,2\n2,"3\n')
+    put(tmp_path, "c.csv", 'id,at\n1,"2\n3"\n')
+    rows, refused = received(spark, tmp_path, source("csv"))
+    assert [(row["_row"], row.get("id"), row.get("_corrupt")) for row in rows] == [
+        (1, "1", None), (2, None, '"2,3,y'), (3, None, '4,5,"6'), (4, "7", None), (1, "1", None), (2, None, '2,"3'),
+    ]  # fmt: skip
+    assert not rows[2].get("_extra") and rows[3]["_extra"] == {"x": '****1111 "9"'}
+    assert "set `multiline: true`" in refused["c.csv"]
+    rows, refused = received(spark, tmp_path, source("csv", multiline=True))
+    assert [row["at"] for row in rows] == ["2\n3"]
+    assert "mend line 4, '\"2,3,y'" in refused["a.csv"] and "mend line 3" in refused["b.csv"]
+
+
 def test_rows_keep_their_number_in_large_files_and_damaged_bytes_are_flagged(
     spark: SparkSession, tmp_path: Path
 ) -> None:

@@ -46,7 +46,7 @@ def test_good_rows_are_typed_corrections_are_versions_and_every_row_is_accounted
         "day1000000000000-5": ["number is missing"],
         "day1000000000000-6": ["paid_at does not exist in Europe/Berlin (clock change)"],
         "day1000000000000-7": ["card_id is missing"],
-        "day1000000000000-8": ["the row could not be read: wrong number of fields or broken quotes"],
+        "day1000000000000-8": ["the row could not be read: wrong number of fields, or a quote that does not close"],
         "day2000000000000-3": ["same number and sent_at as an earlier row, but other values"],
     }
     assert house.accounts() == {"day1": (8, 1, 1, 1, 5), "day2": (3, 2, 0, 0, 1)}

@@ -110,7 +110,7 @@ def broken(found: Found) -> str:
                 return f"is named {ending} but does not hold {kind} data; rename it, or send it again"
             return f"holds {kind} data but is not named {ending}; rename it so that it is read as such"
     try:
-        with _opened(found.path) as stream:
+        with opened(found.path) as stream:
             if suffix in _MAGIC.values():
                 while stream.read(_SAMPLE):
                     pass
@@ -121,7 +121,8 @@ def broken(found: Found) -> str:
     return ""
 
 
-def _opened(path: Path) -> BinaryIO:
+def opened(path: Path) -> BinaryIO:
+    """The decompressed content."""
     suffix = path.suffix.lower()
     if suffix == ".gz":
         return cast(BinaryIO, gzip.open(path, "rb"))
@@ -130,7 +131,7 @@ def _opened(path: Path) -> BinaryIO:
 
 def chunks(path: Path) -> Iterator[bytes]:
     """The decompressed content, a MiB at a time."""
-    with _opened(path) as stream:
+    with opened(path) as stream:
         while chunk := stream.read(_SAMPLE):
             yield chunk
 

@@ -24,7 +24,10 @@ LONGEST_TEXT = 10_000
 
 @dataclass(frozen=True)
 class Inspection:
-    """`header` is as received; files of one batch with the same `group` are read together."""
+    """`header` is as received; files of one batch with the same `group` are read together.
+
+    `unreadable` are rows that Spark reads without complaint but wrongly: their number and masked text.
+    """
 
     header: tuple[str, ...] = ()
     match: Match = field(default_factory=lambda: Match({}, {}, ()))
@@ -32,6 +35,7 @@ class Inspection:
     empty: bool = False
     group: tuple[Any, ...] = ()
     schema: StructType | None = None
+    unreadable: tuple[tuple[int, str], ...] = ()
 
 
 def glob_safe(path: Path) -> str:

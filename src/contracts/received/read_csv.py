@@ -14,6 +14,7 @@ from finlake.config.source import Read
 from finlake.contracts.received import headers
 from finlake.contracts.received.files import WIDE, Found, decode, encoding_name, sample, single_byte
 from finlake.contracts.received.inspection import CORRUPT, Inspection, glob_safe, raw_frame
+from finlake.contracts.received.quotes import follow
 
 _OTHERS = (";", ",", "\t", "|")
 _WORDS = {"\t": "a tab", ";": "a semicolon", ",": "a comma", "|": "a pipe"}
@@ -29,19 +30,18 @@ def inspect(found: Found, source: Source) -> Inspection:
     if problem:
         return Inspection(problem=f"the file {problem}")
     try:
-        first = _first_record(text, read, delimiter(read))
+        first = _first_record(text, read, read.sep)
     except csv.Error as error:
         return Inspection(problem=f"the first line cannot be read as CSV: {error}")
     if first is None:
         return Inspection(empty=True)
-    if not read.header:
-        match = headers.in_order(len(first), source)
-        other = _other_delimiter(text, source, len(source.columns)) if match.problem else ""
-        return Inspection((), match, problem=other or match.problem)
-    match = headers.match(first, source)
-    other = _other_delimiter(text, source, len(match.positions)) if match.problem else ""
-    header = tuple(name.replace("\ufeff", "").strip() for name in first)
-    return Inspection(header, match, problem=other or match.problem, group=header)
+    header = tuple(name.replace("\ufeff", "").strip() for name in first) if read.header else ()
+    match = headers.match(first, source) if read.header else headers.in_order(len(first), source)
+    if match.problem:
+        columns = len(match.positions) if read.header else len(source.columns)
+        return Inspection(header, match, problem=_other_delimiter(text, source, columns) or match.problem)
+    quotes = follow(found.path, read, encoding, len(first), _multiline(read, encoding))
+    return Inspection(header, match, problem=quotes.problem, group=header, unreadable=quotes.open)
 
 
 def read_group(spark: SparkSession, source: Source, files: Sequence[Found], inspection: Inspection) -> DataFrame:
@@ -52,11 +52,11 @@ def read_group(spark: SparkSession, source: Source, files: Sequence[Found], insp
     schema = ", ".join([*(f"c{place} string" for place in range(width)), f"{CORRUPT} string"])
     reader = (
         spark.read.schema(schema)
-        .option("sep", delimiter(read))
+        .option("sep", read.sep)
         .option("quote", read.quote)
         .option("escape", read.escape)
         .option("header", read.header)
-        .option("multiLine", read.multiline or encoding in WIDE)
+        .option("multiLine", _multiline(read, encoding))
         .option("encoding", _SPARK_NAMES.get(encoding, "iso-8859-1"))
         .option("mode", "PERMISSIVE")
         .option("columnNameOfCorruptRecord", CORRUPT)
@@ -73,9 +73,9 @@ def read_group(spark: SparkSession, source: Source, files: Sequence[Found], insp
     )
 
 
-def delimiter(read: Read) -> str:
-    """The delimiter as one character; `\\t` is a tab."""
-    return read.delimiter.replace("\\t", "\t")
+def _multiline(read: Read, encoding: str) -> bool:
+    """Spark can only take single bytes for the end of a line."""
+    return read.multiline or encoding in WIDE
 
 
 def _decoded(column: Column, encoding: str) -> Column:
@@ -103,7 +103,7 @@ def _first_record(text: str, read: Read, sep: str) -> list[str] | None:
 
 def _other_delimiter(text: str, source: Source, found: int) -> str:
     """A sentence if another delimiter would find more of the contract's columns."""
-    declared = delimiter(source.read)
+    declared = source.read.sep
     best, most = "", found if source.read.header else 1
     for other in _OTHERS:
         if other == declared:

@@ -93,6 +93,7 @@ def _with_origin(
     rows = rows.join(F.broadcast(origin), PATH, "left")
     if ROW not in rows.columns:
         rows = rows.withColumn(ROW, F.row_number().over(Window.partitionBy("_n").orderBy(*PLACE)).cast("bigint"))
+    rows = _without_unreadable(spark, rows, source, files)
     return rows.select(
         F.lit(source.source).alias("_source"),
         F.lit(batch).alias("_batch"),
@@ -103,4 +104,17 @@ def _with_origin(
         *(f"`{name}`" for name in source.columns),
         EXTRA,
         CORRUPT,
+    )
+
+
+def _without_unreadable(spark: SparkSession, rows: DataFrame, source: Source, files: Sequence[Received]) -> DataFrame:
+    """Rows of which the inspection knows that they were read wrongly keep only their text."""
+    known = [(n, row, text) for n, file in enumerate(files) for row, text in file.inspection.unreadable]
+    if not known:
+        return rows
+    texts = F.broadcast(spark.createDataFrame(known, f"_n int, {ROW} bigint, _text string"))
+    readable = F.col("_text").isNull()
+    return rows.join(texts, ["_n", ROW], "left").withColumns(
+        {name: F.when(readable, F.col(f"`{name}`")) for name in [*source.columns, EXTRA]}
+        | {CORRUPT: F.coalesce("_text", CORRUPT)}
     )
