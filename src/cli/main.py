@@ -12,7 +12,7 @@ import click
 
 from finlake.cli.options import Options, common
 from finlake.errors import FinlakeError, suggestion
-from finlake.pipelines.registry import REBUILDS, STEPS
+from finlake.pipelines.registry import AGAIN, REBUILDS, STEPS
 
 
 class Commands(click.Group):
@@ -189,6 +189,8 @@ def _step_command(name: str, argument: str | None, about: str) -> click.Command:
         made = click.option(flag, default="all", show_default=True, help="One by name, or all.")(made)
     if name in REBUILDS:
         made = click.option("--rebuild", is_flag=True, help=REBUILDS[name])(made)
+    if name == "ingest":
+        made = click.option("--again", default="", metavar="PATTERN", help=AGAIN)(made)
     return click.command(name=name, help=f"Step: {about}")(made)
 
 

@@ -142,13 +142,19 @@ class Lake:
         df: DataFrame,
         *,
         txn: tuple[str, int] | None = None,
+        instead_of: str = "",
         about: str = "",
         comments: Mapping[str, str] | None = None,
         cluster_by: Sequence[str] = (),
     ) -> None:
-        """Adds rows; with `txn`, a replay of the same (application, version) writes nothing."""
+        """Adds rows; with `txn`, a replay of the same (application, version) writes nothing.
+
+        `instead_of` is a condition that all new rows meet: older rows that meet it are removed in the same commit.
+        """
         self.create(name, df, about=about, comments=comments, cluster_by=cluster_by)
-        writer = df.write.format("delta").mode("append").option("mergeSchema", "true")
+        writer = df.write.format("delta").mode("overwrite" if instead_of else "append").option("mergeSchema", "true")
+        if instead_of:
+            writer = writer.option("replaceWhere", instead_of)
         if txn is not None:
             writer = writer.option("txnAppId", txn[0]).option("txnVersion", txn[1])
         writer.saveAsTable(self.names.full(name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -30,17 +31,24 @@ _THREADS = 4
 
 @dataclass
 class Work:
-    """What one source has to load in this run; `others` are files of its folder that it does not read."""
+    """What one source has to load in this run; `others` are files of its folder that it does not read.
+
+    Loaded files whose path or name matches `again` are read once more.
+    """
 
     source: Source
+    again: str = ""
     others: list[Path] = field(default_factory=list)
     batches: dict[str, list[Received]] = field(default_factory=dict)
     loaded: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
-def ingest(step: Step, source: str = "all") -> dict[str, object]:
+def ingest(step: Step, source: str = "all", again: str = "") -> dict[str, object]:
     """Loads every new file of one source or of all, and returns the new rows of each.
+
+    Files that match the pattern `again` are read again though they are loaded, and their new rows take the place of the
+    old ones: for a contract whose `read` was wrong.
 
     Files and batches are written to ops.files before their rows are written to bronze, and marked loaded after; a run
     that was stopped anywhere is finished by the next one. A source that fails does not stop the others.
@@ -51,10 +59,12 @@ def ingest(step: Step, source: str = "all") -> dict[str, object]:
     """
     names = list(step.config.sources) if source == "all" else [step.config.source(source).source]
     ledger = Ledger(step.lake)
-    work = {name: Work(step.config.sources[name]) for name in names}
+    work = {name: Work(step.config.sources[name], again) for name in names}
     for one in work.values():
         _guarded(one, partial(_plan, step, one, ledger))
     _warn_of_unclaimed(step, work)
+    if again and not any(one.batches or one.problems for one in work.values()):
+        raise InputError(f'no file matches --again {again!r}; `finlake sql "SELECT file FROM ops.files"` lists them')
     ledger.save()
     key = None
     if any(one.batches and _has_pan(one.source) for one in work.values()):
@@ -106,13 +116,13 @@ def _plan(step: Step, one: Work, ledger: Ledger) -> None:
     one.loaded = [batch for batch in sorted({e.batch for e in planned.values()}) if _written(step, name, batch)]
     planned = {digest: entry for digest, entry in planned.items() if entry.batch not in one.loaded}
     found, one.others = find(step.lake.landing, one.source.read)
-    open_ = _not_loaded(step, name, found, ledger, one.loaded)
+    open_ = _not_loaded(step, one, found, ledger)
     looks = _looks(step, one.source, list(open_.values()))
     new: dict[str, Inspection] = {}
     for digest, file in open_.items():
         look = looks[file]
         if look.problem:
-            _refuse(one, ledger, digest, file, look, step.now)
+            _refuse(step, one, ledger, digest, file, look)
         elif look.empty:
             step.warn(f"{name}: {file.file} is empty (0 bytes)")
             ledger.put(_entry(ledger, name, digest, file, look, step.now, "", "empty", rows=0))
@@ -128,9 +138,13 @@ def _plan(step: Step, one: Work, ledger: Ledger) -> None:
     _enter(step, one, ledger, {digest: open_[digest] for digest in new}, new)
 
 
-def _not_loaded(step: Step, name: str, found: list[Found], ledger: Ledger, written: list[str]) -> dict[str, Found]:
+def _not_loaded(step: Step, one: Work, found: list[Found], ledger: Ledger) -> dict[str, Found]:
     """Content digest -> file, without what is loaded; unchanged loaded files are known by name, size and time."""
-    done = {(entry.file, entry.bytes, entry.modified_at) for entry in ledger.of(name, *DONE)}
+    name, done = (
+        one.source.source,
+        {(entry.file, entry.bytes, entry.modified_at) for entry in ledger.of(one.source.source, *DONE)},
+    )
+    done = {known for known in done if not _matches(known[0], one.again)}
     unknown = [file for file in found if (file.file, file.bytes, file.modified) not in done]
     with ThreadPoolExecutor(_THREADS) as pool:
         digests = list(pool.map(content_digest, unknown))
@@ -139,15 +153,19 @@ def _not_loaded(step: Step, name: str, found: list[Found], ledger: Ledger, writt
         known = ledger.get(name, digest)
         if file.changed():
             step.warn(f"{name}: {file.file} is still being written; it is read in the next run")
-        elif known and known.batch in written and known.status == "planned":
+        elif known and known.batch in one.loaded and known.status == "planned":
             continue
-        elif known and known.status in DONE:
+        elif known and known.status in DONE and not _matches(file.file, one.again):
             step.say(f"{name}: {file.file} has the same content as {known.file}, which is loaded; skipped")
         elif digest in open_:
             step.say(f"{name}: {file.file} has the same content as {open_[digest].file}; one of them is loaded")
         else:
             open_[digest] = file
     return open_
+
+
+def _matches(file: str, pattern: str) -> bool:
+    return fnmatch.fnmatchcase(file, pattern) or fnmatch.fnmatchcase(Path(file).name, pattern)
 
 
 def _looks(step: Step, source: Source, files: list[Found]) -> dict[Found, Inspection]:
@@ -163,7 +181,9 @@ def _enter(step: Step, one: Work, ledger: Ledger, files: dict[str, Found], looks
     """Plans a batch of new files, and says what their headers have more or less than the contract."""
     if not files:
         return
-    name, batch = one.source.source, batch_name(files)
+    name = one.source.source
+    before = {entry.batch for digest in files if (entry := ledger.get(name, digest))}
+    batch = batch_name([*files, *sorted(before - {""})])
     for digest, file in files.items():
         entry = _entry(ledger, name, digest, file, looks[digest], step.now, batch, "planned")
         ledger.put(entry)
@@ -181,18 +201,34 @@ def _enter(step: Step, one: Work, ledger: Ledger, files: dict[str, Found], looks
             step.warn(f"{name}: {kind} columns {mask_text(', '.join(columns))} in {where[0]}{more}: {what}")
 
 
-def _refuse(one: Work, ledger: Ledger, digest: str, file: Found, look: Inspection, now: datetime) -> None:
+def _refuse(step: Step, one: Work, ledger: Ledger, digest: str, file: Found, look: Inspection) -> None:
     name = one.source.source
     before = ledger.get(name, digest)
     reason = mask_text(look.problem)
     again = " (refused before; it is refused until it is mended, moved away, or the contract fits it)"
+    if before and before.rows is not None:
+        one.problems.append(f"{name}: {file.file} cannot be read again, its rows stay as they are: {reason}")
+        _keep(step, ledger, before)
+        return
     repeated = again if before and before.status == "refused" else ""
     one.problems.append(f"{name}: refused {file.file}: {reason}{repeated}")
-    ledger.put(_entry(ledger, name, digest, file, look, now, "", "refused", reason=reason))
+    ledger.put(_entry(ledger, name, digest, file, look, step.now, "", "refused", reason=reason))
+
+
+def _keep(step: Step, ledger: Ledger, entry: Entry) -> None:
+    """A file that was to be read again and cannot be: its rows are those of the batch they came with."""
+    rows = step.lake.read(f"bronze.{entry.source}").where(F.col("_file_digest") == entry.file_digest)
+    found = rows.select("_batch").first()
+    entry.status, entry.batch = "loaded", found["_batch"] if found else entry.batch
+    ledger.put(entry)
 
 
 def _vanish(step: Step, ledger: Ledger, entry: Entry) -> None:
     """A planned file that is gone, and whose batch an earlier run did not write."""
+    if entry.rows is not None:
+        step.warn(f"{entry.source}: {entry.file} left the landing folder before it was read again; its rows stay")
+        _keep(step, ledger, entry)
+        return
     reason = "was planned by an earlier run and left the landing folder before it was loaded"
     step.warn(f"{entry.source}: {entry.file} {reason}; put it back to load it")
     entry.status, entry.reason = "vanished", reason
@@ -211,8 +247,12 @@ def _entry(
     reason: str = "",
     rows: int | None = None,
 ) -> Entry:
-    """The time of arrival is the file's own, but never after the moment the step stands at; it stays as first noted."""
+    """The time of arrival is the file's own, but never after the moment the step stands at; it stays as first noted.
+
+    A file that is read again keeps its count of rows until the new ones are there.
+    """
     before = ledger.get(name, digest)
+    rows = before.rows if before and rows is None else rows
     arrived = before.arrived_at if before else min(file.modified, now)
     header = [mask_text(column) for column in look.header]
     extra = [mask_text(column) for column in look.match.extra]
@@ -237,7 +277,7 @@ def _load(step: Step, one: Work, ledger: Ledger, key: bytes | None) -> None:
         if moved := [file.found.file for file in files if file.found.changed()]:
             raise InputError(f"{moved[0]} was written to or removed while it was read; run ingest again")
         try:
-            _write(step, one, batch, files, key)
+            _write(step, one, ledger, batch, files, key)
         except SPARK_ERRORS:
             readable = _readable(step, one, ledger, files, key)
             if len(readable) == len(files):
@@ -249,16 +289,20 @@ def _load(step: Step, one: Work, ledger: Ledger, key: bytes | None) -> None:
                 look = file.inspection
                 ledger.put(_entry(ledger, name, file.digest, file.found, look, step.now, batch, "planned"))
             ledger.save()
-            _write(step, one, batch, readable, key)
+            _write(step, one, ledger, batch, readable, key)
         one.loaded.append(batch)
 
 
-def _write(step: Step, one: Work, batch: str, files: list[Received], key: bytes | None) -> None:
+def _write(step: Step, one: Work, ledger: Ledger, batch: str, files: list[Received], key: bytes | None) -> None:
     name = one.source.source
+    entries = [ledger.get(name, file.digest) for file in files]
+    again = any(entry and entry.rows is not None for entry in entries)
+    digests = ", ".join(f"'{file.digest}'" for file in files)
     step.lake.append(
         f"bronze.{name}",
         read_batch(step.lake.spark, one.source, batch, files, key),
         txn=(f"bronze.{name}.{batch}", 1),
+        instead_of=f"_file_digest IN ({digests})" if again else "",
         about=f"{one.source.about} As received; card numbers are tokens.",
         comments={column: spec.about for column, spec in one.source.columns.items()} | _COMMENTS,
     )
@@ -274,7 +318,7 @@ def _readable(step: Step, one: Work, ledger: Ledger, files: list[Received], key:
             readable.append(file)
         except SPARK_ERRORS as error:
             why = f"the file begins well but cannot be read to its end ({in_one_line(error)}); send it again"
-            _refuse(one, ledger, file.digest, file.found, replace(file.inspection, problem=why), step.now)
+            _refuse(step, one, ledger, file.digest, file.found, replace(file.inspection, problem=why))
     return readable
 
 
@@ -295,6 +339,11 @@ def _mark_loaded(step: Step, work: dict[str, Work], ledger: Ledger) -> dict[str,
             entry.rows, entry.status = count, "loaded"
             corrupt += broken_rows
             ledger.put(entry)
+            if broken_rows * 10 > count:
+                step.warn(
+                    f"{name}: {broken_rows:,} of {count:,} rows of {entry.file} could not be parsed; if `read` in the "
+                    f"contract is wrong, mend it, then `finlake ingest --source {name} --again '{entry.file}'`"
+                )
             if not count:
                 step.warn(f"{name}: {entry.file} has a header and no rows")
         total[name] = sum(entry.rows or 0 for entry in entries)

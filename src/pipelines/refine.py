@@ -70,8 +70,8 @@ def refine(step: Step, source: str = "all", rebuild: bool = False) -> Values:
     """Brings every new batch of the sources into silver, and rows out of quarantine whose contract changed.
 
     A batch that breaks a limit is held: all its rows stay in quarantine. Other batches and sources go on, and the
-    step fails at the end. Interrupted anywhere, it can be run again. With `rebuild`, silver is made again from all of
-    bronze by the contract of today, in one commit.
+    step fails at the end. Interrupted anywhere, it can be run again. With `rebuild`, and where a file was read again,
+    silver is made again from all of bronze by the contract of today, in one commit.
 
     Raises:
         ContractError: batches are held, the rows of a batch do not add up, or Spark cannot compute a rule.
@@ -80,9 +80,9 @@ def refine(step: Step, source: str = "all", rebuild: bool = False) -> Values:
     names = list(sources) if source == "all" else [step.config.source(source).source]
     names = [name for name in names if lake.exists(f"bronze.{name}")]
     book = records.Book.open(step, names)
-    if rebuild:
-        for name in names:
-            book.forget(name)
+    rebuilt = {name for name in names if rebuild or book.reread(name)}
+    for name in rebuilt:
+        book.forget(name)
     done: list[Work] = []
     stopped: list[str] = []
     failed: list[str] = []
@@ -90,7 +90,7 @@ def refine(step: Step, source: str = "all", rebuild: bool = False) -> Values:
     def refine_one(name: str) -> None:
         fresh = {other.name for other in done} if source == "all" else set(sources)
         work = _plan(step, sources[name], book, fresh)
-        work.rebuild = rebuild
+        work.rebuild = name in rebuilt
         if work.pending or work.retried:
             try:
                 _refine_source(work)

@@ -15,7 +15,7 @@ from finlake.contracts.accounting import Account, accounts, count_duplicates, co
 from finlake.contracts.checks import Outcome
 from finlake.contracts.contract import layout, silver_type
 from finlake.errors import ContractError
-from finlake.lakehouse.ops import BATCHES, QUALITY
+from finlake.lakehouse.ops import BATCHES, FILES, QUALITY
 from finlake.pipelines.step import Step
 
 if TYPE_CHECKING:
@@ -26,25 +26,36 @@ _SHOWN = 4
 
 @dataclass
 class Book:
-    """The batches of all sources: read once when refine begins, written once when it ends."""
+    """The batches of all sources: read once when refine begins, written once when it ends.
+
+    `loaded` is source -> batch -> rows. `unfinished` are sources of which a file is just read again.
+    """
 
     step: Step
-    loaded: dict[str, set[str]] = field(default_factory=dict)
+    loaded: dict[str, dict[str, int]] = field(default_factory=dict)
+    unfinished: set[str] = field(default_factory=set)
     batches: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     doubled: set[tuple[str, str]] = field(default_factory=set)
+    gone: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod
     def open(cls, step: Step, sources: Iterable[str]) -> Book:
         lake, book = step.lake, cls(step)
         if lake.exists("ops.files"):
-            files = lake.read("ops.files").where(F.col("status") == "loaded").select("source", "batch")
+            files = lake.read("ops.files").where("rows IS NOT NULL").select("source", "batch", "rows", "status")
         else:
             bronze = [
-                lake.read(f"bronze.{name}").select("_source", "_batch").toDF("source", "batch") for name in sources
+                lake.read(f"bronze.{name}").selectExpr(
+                    "_source AS source", "_batch AS batch", "1 AS rows", "'loaded' AS status"
+                )
+                for name in sources
             ]
-            files = reduce(DataFrame.unionByName, bronze) if bronze else lake.spark.createDataFrame([], BATCHES)
-        for row in files.select("source", "batch").distinct().collect():
-            book.loaded.setdefault(row["source"], set()).add(row["batch"])
+            files = reduce(DataFrame.unionByName, bronze) if bronze else lake.spark.createDataFrame([], FILES)
+        for row in files.groupBy("source", "batch", "status").agg(F.sum("rows").alias("rows")).collect():
+            if row["status"] == "loaded":
+                book.loaded.setdefault(row["source"], {})[row["batch"]] = row["rows"]
+            elif row["status"] == "planned":
+                book.unfinished.add(row["source"])
         if lake.exists("ops.batches"):
             rows = [{"layout": "", **row.asDict()} for row in lake.read("ops.batches").collect()]
             book.batches = {(row["source"], row["batch"]): row for row in rows}
@@ -60,7 +71,15 @@ class Book:
             for (owner, batch), row in self.batches.items()
             if owner == source and row["adds_up"] and (row["status"] == "refined" or row["contract"] == contract)
         }
-        return sorted(self.loaded.get(source, set()) - done)
+        return sorted(set(self.loaded.get(source, {})) - done)
+
+    def reread(self, source: str) -> list[str]:
+        """Batches whose files were read again since, into other batches: silver has rows that bronze has not."""
+        if source in self.unfinished:
+            return []
+        loaded = self.loaded.get(source, {})
+        mine = {batch: row["received"] for (owner, batch), row in self.batches.items() if owner == source}
+        return sorted(batch for batch, received in mine.items() if loaded.get(batch) != received)
 
     def layout(self, source: str) -> str:
         """How the batches of a source were made into versions; empty where none was yet."""
@@ -70,8 +89,13 @@ class Book:
     def forget(self, source: str) -> None:
         """Makes every batch of a source new again. Quarantine stays: its rows are judged and released again.
 
+        Only rows that bronze has no longer, because their files were read again, leave it.
         The layout is kept until silver is replaced, so that an interrupted rebuild is noticed.
         """
+        if gone := self.reread(source):
+            self.gone[source] = gone
+            self.step.say(f"{source}: files were read again; silver is made again from bronze")
+            self.step.lake.delete(f"quarantine.{source}", f"_batch IN ({_listed(gone)})")
         lake = self.step.lake
         if lake.exists("ops.batches"):
             mine = lake.read("ops.batches").where(F.col("source") == source).withColumn("adds_up", F.lit(False))
@@ -106,6 +130,10 @@ class Book:
         keys = ["source", "batch"]
         frame, about = lake.spark.createDataFrame(rows, BATCHES), "Where the rows of every batch are."
         lake.merge("ops.batches", frame, on=keys, update=_others(BATCHES, keys), about=about)
+        for work in works:
+            if gone := set(self.gone.get(work.name, [])) - set(work.pending):
+                for table in ("ops.batches", "ops.quality"):
+                    lake.delete(table, f"source = '{work.name}' AND batch IN ({_listed(gone)})")
         wrong = [f"{source} {account}" for source, account in counted if not account.adds_up]
         if wrong:
             raise ContractError("rows do not add up: " + "; ".join(wrong))
@@ -225,6 +253,10 @@ def _found(outcome: Outcome) -> tuple[object, ...]:
 
 def _others(schema: str, keys: list[str]) -> list[str]:
     return [name for name in (part.split()[0] for part in schema.split(", ")) if name not in keys]
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in sorted(names))
 
 
 def _aware(moment: datetime, like: datetime) -> datetime:

@@ -26,6 +26,8 @@ REBUILDS = {
     "features": "Compute every decision again, not only those that news touches.",
 }
 
+AGAIN = "Read loaded files again whose path or name matches: the contract's `read` was wrong."
+
 
 def load_step(name: str) -> Callable[..., dict[str, Any]]:
     """The step's function; imported late, because Spark and models are heavy."""

@@ -5,17 +5,20 @@ from __future__ import annotations
 import gzip
 import json
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 
 from finlake.config import Config, Source, Target
-from finlake.errors import FinlakeError
+from finlake.errors import FinlakeError, InputError
 from finlake.lakehouse import Lake
 from finlake.pipelines.ingest import ingest
 from finlake.pipelines.ledger import FILES, batch_name
+from finlake.pipelines.refine import refine
 from finlake.pipelines.step import Step, run_step
 
 NOW = datetime(2030, 1, 2, 12, tzinfo=UTC)
@@ -34,11 +37,22 @@ def source(name: str = "pay", **changes: Any) -> Source:
     return Source.model_validate({"source": name, "read": read, "columns": columns, **rest})
 
 
+def step_of(lake: Lake, *sources: Source, now: datetime = NOW, say: Callable[[str], None] = print) -> Step:
+    config = Config(lake.landing, Target(target="local"), sources={one.source: one for one in sources})
+    return Step(lake, config, now, "ingest", say=say)
+
+
+def refined(lake: Lake, contract: Source) -> str:
+    """What refine said."""
+    said: list[str] = []
+    refine(step_of(lake, contract, say=said.append))
+    return "\n".join(said)
+
+
 def run(lake: Lake, *sources: Source, now: datetime = NOW) -> tuple[dict[str, Any], str]:
     """What ingest returned, and everything it said; an error is part of what it said."""
-    config = Config(lake.landing, Target(target="local"), sources={one.source: one for one in sources})
     said: list[str] = []
-    step = Step(lake, config, now, "ingest", say=said.append)
+    step = step_of(lake, *sources, now=now, say=said.append)
     try:
         values = run_step(step, ingest, {"source": "all"})
     except FinlakeError as error:
@@ -164,6 +178,47 @@ def test_a_run_that_was_stopped_is_finished_by_the_next_one(lake: Lake) -> None:
     (lake.landing / "gone/a.csv").write_bytes(gone.replace(b"gone", b"pay"))
     assert run(lake, source(), source("planned"), source("gone"))[0] == {"pay": 0, "planned": 0, "gone": 1}
     assert sorted(row["id"] for row in rows(lake, "gone")) == ["1", "2"]
+
+
+def test_a_file_that_was_read_wrongly_is_read_again_and_takes_the_place_of_its_rows(lake: Lake) -> None:
+    put(lake, "pay/a.csv", "id;at;card;note\n1;2030-01-01;;'x;y'\n2;2030-01-01;;z\n")
+    put(lake, "pay/b.csv", "id;at;card;note\n3;2030-01-01;;b\n")
+    wrong, right = source(), source(read={"quote": "'"})
+    assert run(lake, wrong)[0] == {"pay": 3}
+    refined(lake, wrong)
+    assert lake.read("quarantine.pay").count() == 1
+    assert run(lake, right)[0] == {"pay": 0}
+    old_b = book(lake)["b.csv"]["batch"]
+
+    # stopped after its plan was written
+    with pytest.raises(InputError, match="no file matches --again 'c"):
+        ingest(step_of(lake, right), again="c*")
+    lake.spark.sql("UPDATE spark_catalog.ops.files SET status = 'planned', batch = 'new' WHERE file LIKE '%a.csv'")
+    refined(lake, right)
+    assert lake.read("silver.pay").count() == 2
+
+    assert run(lake, right)[0] == {"pay": 2}
+    seen = {name: (row["status"], row["rows"], row["batch"]) for name, row in book(lake).items()}
+    assert seen == {"a.csv": ("loaded", 2, "new"), "b.csv": ("loaded", 1, old_b)}
+    assert sorted((row["_batch"], row["id"], row["note"]) for row in rows(lake)) == sorted(
+        [("new", "1", "x;y"), ("new", "2", "z"), (old_b, "3", "b")]
+    )
+    assert "files were read again; silver is made again" in refined(lake, right)
+    assert sorted((row["id"], row["note"]) for row in lake.read("silver.pay").collect()) == [
+        ("1", "x;y"), ("2", "z"), ("3", "b"),
+    ]  # fmt: skip
+    assert lake.read("quarantine.pay").count() == 0
+    accounts = {row["batch"]: (row["received"], row["adds_up"]) for row in lake.read("ops.batches").collect()}
+    assert accounts == {"new": (2, True), old_b: (1, True)}
+    assert "read again" not in refined(lake, right)
+
+    # the command itself, once more and for a file that the contract can no longer read
+    assert ingest(step_of(lake, right), again="a.csv") == {"pay": 2}
+    assert {row["batch"] for row in book(lake).values()} != {"new", old_b}
+    before = lake.digest("bronze.pay")
+    with pytest.raises(InputError, match=r"pay/b\.csv cannot be read again, its rows stay as they are"):
+        ingest(step_of(lake, source(read={"delimiter": ","})), again="b*")
+    assert (lake.digest("bronze.pay"), book(lake)["b.csv"]["status"]) == (before, "loaded")
 
 
 def test_missing_late_and_small_data_is_red_and_other_sources_still_load(lake: Lake) -> None:
