@@ -46,6 +46,8 @@ class Column(Model):
     def _money_has_currency(self) -> Column:
         if self.type == "money" and not self.currency:
             raise ValueError("a money column needs `currency`: an ISO code such as EUR, or the column that holds it")
+        if self.pii == "pan" and self.type != "text":
+            raise ValueError(f"a `pii: pan` column is a token, so its type is text, not {self.type}")
         return self
 
 
@@ -175,6 +177,14 @@ class Source(Model):
             if isinstance(limit, str) and limit.strip().endswith("%"):
                 value["stop_above"] = float(limit.strip()[:-1]) / 100
         return value
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> Source:
+        seen: dict[str, str] = {}
+        for name in self.columns:
+            if (other := seen.setdefault(name.casefold(), name)) != name:
+                raise ValueError(f"columns {other!r} and {name!r} differ only in case, which tables do not tell apart")
+        return self
 
     @property
     def silver_names(self) -> dict[str, str]:

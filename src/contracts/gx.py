@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import DataFrame
@@ -12,6 +13,7 @@ from pyspark.sql import functions as F
 from finlake.config import Expectation, Source
 from finlake.contracts.checks import BatchCounts, Check, Outcome, is_good
 from finlake.contracts.expectations import batch_limit, columns_of
+from finlake.contracts.masking import mask_text
 from finlake.contracts.vocabulary import TABLE_EXPECTATIONS
 
 if TYPE_CHECKING:
@@ -39,7 +41,9 @@ def ask_tables(judged: DataFrame, source: Source, counts: Mapping[str, BatchCoun
                 found.outcomes.append(Outcome(check, rows, 0, _count_fits(rule.arguments, rows), str(rows)))
                 continue
             frame = judged.where((F.col("_batch") == batch) & is_good())
-            found.outcomes.append(_outcome(check, rule, frame, rows))
+            outcome = _outcome(check, rule, frame, rows)
+            private = any(source.silver_columns[name].pii for name in check.columns if name in source.silver_columns)
+            found.outcomes.append(replace(outcome, observed="") if private else outcome)
 
 
 def _check(rule: Expectation) -> Check:
@@ -102,4 +106,5 @@ def _pandas(frame: DataFrame) -> pd.DataFrame:
 
 
 def _text(value: object) -> str:
-    return "" if value is None else str(value)[:200]
+    """What was observed, without card numbers; a float's digits are none."""
+    return "" if value is None else (str(value) if isinstance(value, float) else mask_text(str(value)))[:200]

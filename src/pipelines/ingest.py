@@ -14,8 +14,8 @@ from pathlib import Path
 from pyspark.sql import functions as F
 
 from finlake.config import Source
-from finlake.contracts.masking import mask_path, mask_text
-from finlake.contracts.received.files import Found, broken, content_digest, find, takes
+from finlake.contracts.masking import mask_text
+from finlake.contracts.received.files import Found, broken, content_digest, find, shown, takes
 from finlake.contracts.received.inspection import CORRUPT, Inspection
 from finlake.contracts.received.reading import Received, inspect, read_batch
 from finlake.errors import FinlakeError, FreshnessError, InputError
@@ -104,7 +104,7 @@ def _warn_of_unclaimed(step: Step, work: dict[str, Work]) -> None:
     others = sorted({path for one in work.values() for path in one.others})
     files = [path for path in others if not any(takes(landing, read, path) for read in reads)]
     if files:
-        name, more = mask_path(os.path.relpath(files[0], landing)), len(files) - 1
+        name, more = shown(os.path.relpath(files[0], landing)), len(files) - 1
         and_more = f" and {more} more" if more else ""
         step.warn(f"{name}{and_more}: no source takes it (unfinished, or outside every `pattern`); it is not read")
 

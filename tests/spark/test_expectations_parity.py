@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pyspark.sql import functions as F
 
-from finlake.config import Expectation
-from finlake.contracts.checks import ask, tally
+from finlake.config import Expectation, Source
+from finlake.contracts.checks import BatchCounts, ask, tally
 from finlake.contracts.expectations import Setting, compile_expectation
 from finlake.contracts.vocabulary import REFUSED, ROW_ARGUMENTS, TABLE_EXPECTATIONS
 
@@ -180,13 +180,25 @@ def test_the_vocabulary_is_that_of_the_library():
     assert listed == set(list_registered_expectation_implementations())
 
 
-def test_a_rule_about_a_whole_batch_says_the_same_of_a_small_and_a_large_one(spark):
-    from finlake.contracts.gx import validate
+def test_a_rule_about_a_whole_batch_says_the_same_of_a_small_and_a_large_one_and_nothing_private(spark):
+    from finlake.contracts.gx import ask_tables, validate
 
     large = spark.createDataFrame([(float(n),) for n in range(10)], "x double")
     for data in (large, large.toPandas()):
         found = validate(data, "expect_column_mean_to_be_between", {"column": "x", "min_value": 5})
         assert (found["success"], found["result"]["observed_value"]) == (False, 4.5)
+    contract = Source.model_validate(
+        {
+            "source": "s", "about": "x", "owner": "x", "read": {"from": "x", "format": "csv"}, "key": "n",
+            "columns": {"n": {"type": "text", "pii": "name"}, "t": {"type": "text"}}, "happened_at": "t", "known_at": "t",
+            "expect": [{"rule": c, "expect_column_distinct_values_to_be_in_set": {"column": c, "value_set": ["x"]}}
+                       for c in ("n", "t")],
+        }
+    )  # fmt: skip
+    rows = spark.sql("SELECT 'Ann' AS n, '4111111111111111' AS t, 'b' AS _batch, array() AS _reasons")
+    counts = {"b": BatchCounts(1, 0, [])}
+    ask_tables(rows, contract, counts)
+    assert [outcome.observed for outcome in counts["b"].outcomes] == ["", "['****1111']"]
     nothing = validate(large.where("x < 0"), "expect_column_mean_to_be_between", {"column": "x", "min_value": 5})
     assert nothing["success"] is False
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ def test_json_lines_keep_every_digit_and_every_broken_line(spark: SparkSession, 
         '\ufeff{"ID":1.10,"at":"x","amt":12345678901234567890.123456789,"n":{"x":[1, 2.50,"7"]},"card":4111111111111111}',
         '{"ID":"x","ID":"y","at":"2"}',
         '{"ID":1,"at":',
-        '{"ID":1}{"ID":2}',
+        '{"ID":1} {"ID":2}',
         '{"ID":1} junk',
         "5",
         "[1]",
@@ -148,6 +148,21 @@ def test_xml_attributes_and_elements_become_columns(spark: SparkSession, tmp_pat
     assert "says it is ISO-8859-1, the contract utf-8" in refused["g.xml"]
 
 
+def test_xml_one_repeated_element_leaves_the_other_rows_as_they_are(spark: SparkSession, tmp_path: Path) -> None:
+    """And a row may have the attribute, the element or both."""
+    put(
+        tmp_path,
+        "a.xml",
+        '<rows><row id="7"><at>1</at><amount currency="EUR">5</amount><amount>6</amount></row>'
+        '<row><id>8</id><at>2</at><at>3</at><amount currency="USD">7</amount></row>'
+        '<row id="9"><id>10</id><at>4</at></row></rows>',
+    )
+    rows, _ = received(spark, tmp_path, source("xml", {"amount": None}, row_tag="row"))
+    assert [(row["id"], row["at"]) for row in rows] == [("7", "1"), ("8", '["2","3"]'), ("10", "4")]
+    assert (rows[0]["amount"], rows[1]["amount"]) == ('[{"_VALUE":"5","_currency":"EUR"},{"_VALUE":"6"}]', "7")
+    assert [row.get("_extra") for row in rows] == [None, {"amount_currency": "USD"}, {"_id": "9"}]
+
+
 def test_xml_in_latin_1(spark: SparkSession, tmp_path: Path) -> None:
     text = '<?xml version="1.0" encoding="ISO-8859-1"?><rows><row><id>é</id><at>3</at></row></rows>'
     put(tmp_path, "a.xml", text, "latin-1")
@@ -193,6 +208,10 @@ def test_parquet_values_become_text_without_losing_digits(spark: SparkSession, t
 
 def test_a_type_that_flips_between_files_loses_no_value(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
+    pd.DataFrame({"id": [time(8)], "at": "x"}).to_parquet(tmp_path / "in" / "t.parquet")
+    (look,) = inspect(spark, source("parquet"), find(tmp_path, source("parquet").read)[0]).values()
+    assert look.problem == "column 'id' has the type time64[us], which Spark cannot read; ask for text"
+    (tmp_path / "in" / "t.parquet").unlink()
     for name, values in (("a", [7]), ("b", ["7x"]), ("c", [7.5]), ("d", [True]), ("e", [None])):
         pd.DataFrame({"id": values, "at": ["2025-01-01"]}).to_parquet(tmp_path / "in" / f"{name}.parquet")
     rows, refused = received(spark, tmp_path, source("parquet"))

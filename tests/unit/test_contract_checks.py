@@ -49,6 +49,20 @@ def test_a_misspelt_expectation_gets_a_suggestion():
     assert "did you mean 'expect_column_values_to_be_between'" in problem("column_value_to_be_between", column="size")
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"columns": {"id": {"type": "text"}, "ID": {"type": "text"}}}, "columns 'id' and 'ID' differ only in case"),
+        ({"columns": {"id": {"type": "integer", "pii": "pan"}}}, "is a token, so its type is text, not integer"),
+        ({"read": {"from": "x", "format": "csv", "quote": "''"}}, "at most 1 character"),
+        ({"read": {"from": "x", "format": "csv", "escape": "ab"}}, "at most 1 character"),
+    ],
+)
+def test_what_no_file_could_be_read_by_is_refused(changes: dict[str, Any], words: str):
+    with pytest.raises(ValueError, match=words):
+        contract(**changes)
+
+
 def test_a_wrong_argument_gets_a_suggestion():
     message = problem("column_values_to_be_between", column="size", min_valu=1, max_value=2)
     assert "no argument 'min_valu'; did you mean 'min_value'" in message

@@ -66,7 +66,9 @@ def test_the_header_in_a_message_is_masked() -> None:
 
 
 def test_a_column_that_arrives_twice_is_refused() -> None:
-    assert "column 'payment_id' arrives twice" in match(["payment_id", "payment_id", "paid_at"], source()).problem
+    for header in (["payment_id", "payment_id", "paid_at"], ["Payment_ID", "PAYMENT ID", "paid_at"]):
+        assert "column 'payment_id' arrives twice" in match(header, source()).problem
+    assert match(["payment_id", "PAYMENT ID", "paid_at"], source()).extra == {"PAYMENT ID": 1}
 
 
 def test_without_header_the_number_of_columns_must_fit() -> None:

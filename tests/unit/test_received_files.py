@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import os
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,7 @@ def test_equal_content_has_one_digest_and_empty_files_stay_apart(tmp_path: Path)
         ("a.csv", gzip.compress(b"a,b\n"), "holds gz data but is not named .gz"),
         ("a.csv", b"PK\x03\x04rest", "is a zip archive"),
         ("a:b.csv", b"a,b\n", "has a colon in its name"),
+        (os.fsdecode(b"caf\xe9.csv"), b"a,b\n", "has a name that is not UTF-8"),
     ],
 )
 def test_a_file_that_is_broken_as_a_whole_says_how(tmp_path: Path, name: str, content: bytes, reason: str) -> None:

@@ -76,7 +76,12 @@ def _found(path: Path, landing: Path) -> Found:
     seen = path.stat()
     name = path.relative_to(landing).as_posix() if path.is_relative_to(landing) else path.name
     # Spark takes `..` out of paths, and rows are told apart by the path Spark gives
-    return Found(Path(os.path.abspath(path)), mask_path(name), seen.st_size, _time(seen))
+    return Found(Path(os.path.abspath(path)), shown(name), seen.st_size, _time(seen))
+
+
+def shown(name: str) -> str:
+    """A file's name as people and tables see it: without card numbers, and UTF-8 whatever its bytes are."""
+    return mask_path(os.fsencode(name).decode("utf-8", "replace"))
 
 
 def _time(seen: os.stat_result) -> datetime:
@@ -101,6 +106,8 @@ def broken(found: Found) -> str:
     suffix = found.path.suffix.lower()
     if ":" in found.path.name:
         return "has a colon in its name, which Spark cannot open; rename it"
+    if "\ufffd" in found.file:
+        return "has a name that is not UTF-8, which Spark cannot open; rename it"
     if start.startswith(b"PK\x03\x04"):
         return "is a zip archive (or a spreadsheet); unpack it, or save it as CSV"
     for magic, ending in _MAGIC.items():

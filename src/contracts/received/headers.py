@@ -42,7 +42,7 @@ def match(header: Sequence[str], source: Source) -> Match:
     for column in source.columns:
         for wanted, seen in _ways(column, source, names, spelled):
             found = [place for place, name in enumerate(seen) if name in wanted and place not in positions.values()]
-            if len(found) > 1 and len({names[place] for place in found}) == 1:
+            if len(found) > 1 and len({spelled[place] for place in found}) == 1:
                 twice.append(column)
             if found:
                 positions[column] = found[0]

@@ -86,7 +86,9 @@ def _lines(spark: SparkSession, source: Source, files: Sequence[Found]) -> DataF
     quoted = F.regexp_replace(text, F.lit(_TOKENS), F.lit(f"$1{_MARK}$2{_MARK}"))
     quoted = F.regexp_replace(quoted, _MARK + _MARK, "")
     quoted = F.regexp_replace(quoted, f"{_MARK}([^{_MARK}]*){_MARK}", f'"{_MARK}$1"')
-    whole = F.from_json(F.concat(F.lit('{"row":'), quoted, F.lit("}")), "row map<string,string>")["row"]
+    schema, bad = "row map<string,string>, bad string", {"columnNameOfCorruptRecord": "bad"}
+    parsed = F.from_json(F.concat(F.lit('{"row":'), quoted, F.lit("}")), schema, bad)
+    whole = F.when(parsed["bad"].isNull(), parsed["row"])
     once = F.size(F.array_distinct(F.map_keys(whole))) == F.size(whole)
     entry = F.when(once & ~text.contains(_MARK), F.transform_values(whole, lambda _, value: _unmarked(value, source)))
     return lines.withColumn("_text", text).withColumn("_map", entry)

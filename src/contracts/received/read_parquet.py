@@ -11,12 +11,14 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from finlake.config import Source
+from finlake.contracts.masking import mask_text
 from finlake.contracts.received import headers
 from finlake.contracts.received.files import Found
 from finlake.contracts.received.inspection import Inspection, glob_safe, raw_frame, with_decimal_mark
 
 _TIME = "yyyy-MM-dd HH:mm:ss.SSSSSS"
 _EXACT = 2**53
+_FOREIGN = (pa.types.is_time, pa.types.is_float16, pa.types.is_decimal256, pa.types.is_duration)
 
 
 def inspect(found: Found, source: Source) -> Inspection:
@@ -27,6 +29,12 @@ def inspect(found: Found, source: Source) -> Inspection:
         return Inspection(
             problem=f"the file is not whole, readable Parquet: {str(error).partition('.')[0]}; send it again"
         )
+    for field in schema:
+        if any(foreign(field.type) for foreign in _FOREIGN):
+            return Inspection(
+                tuple(schema.names),
+                problem=f"column {mask_text(field.name)!r} has the type {field.type}, which Spark cannot read; ask for text",
+            )
     match = headers.match(schema.names, source)
     group = tuple((field.name, str(field.type)) for field in schema)
     return Inspection(tuple(schema.names), match, problem=match.problem, group=group)

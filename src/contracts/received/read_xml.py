@@ -66,25 +66,34 @@ def read_group(spark: SparkSession, source: Source, files: Sequence[Found], insp
 
 def flat(schema: T.StructType) -> dict[str, Column]:
     """Column name -> its text. The attribute `id` is `id`; `<amount currency="EUR">5</amount>` is `amount` and
-    `amount_currency`; anything deeper is JSON. An attribute that an element shadows keeps its underscore.
+    `amount_currency`; anything deeper, and an element that a row has several times, is JSON. Where a row has both the
+    attribute and the element `id`, the attribute is `_id`.
     """
     made: dict[str, Column] = {}
-    fields = sorted(
-        (field for field in schema.fields if field.name != CORRUPT), key=lambda field: field.name.startswith("_")
-    )
-    for field in fields:
-        value = F.col(f"`{field.name}`")
-        if isinstance(field.dataType, T.StructType) and _VALUE in field.dataType.names:
-            made[field.name] = value[_VALUE]
-            for inner in field.dataType.names:
-                if inner != _VALUE:
-                    made[f"{field.name}{inner if inner.startswith('_') else '_' + inner}"] = value[inner].cast("string")
-        elif isinstance(field.dataType, T.StructType | T.ArrayType):
-            made[field.name] = F.to_json(value)
-        else:
-            plain = "value" if field.name == _VALUE else field.name.removeprefix("_")
-            made[field.name if plain in made else plain] = value
+    fields = (field for field in schema.fields if field.name != CORRUPT)
+    for field in sorted(fields, key=lambda field: field.name.startswith("_")):
+        plain = "value" if field.name == _VALUE else field.name.removeprefix("_")
+        for name, value in _texts(plain, F.col(f"`{field.name}`"), field.dataType).items():
+            if name in made:
+                made[f"_{name}"] = F.when(made[name].isNotNull(), value)
+                made[name] = F.coalesce(made[name], value)
+            else:
+                made[name] = value
     return made
+
+
+def _texts(name: str, value: Column, kind: T.DataType) -> dict[str, Column]:
+    """One element as text, and its attributes. One row in which it is repeated makes it an array in all of them."""
+    if isinstance(kind, T.ArrayType):
+        many = F.size(value) > 1
+        texts = {n: F.when(~many, text) for n, text in _texts(name, F.get(value, F.lit(0)), kind.elementType).items()}
+        return texts | {name: F.when(many, F.to_json(value)).otherwise(texts[name])}
+    if not isinstance(kind, T.StructType):
+        return {name: value}
+    if _VALUE not in kind.names:
+        return {name: F.to_json(value)}
+    inner = {inner: value[inner].cast("string") for inner in kind.names if inner != _VALUE}
+    return {name: value[_VALUE]} | {f"{name}_{inner.removeprefix('_')}": text for inner, text in inner.items()}
 
 
 def _reader(spark: SparkSession, source: Source) -> DataFrameReader:
