@@ -191,7 +191,7 @@ def test_a_rule_about_a_whole_batch_says_the_same_of_a_small_and_a_large_one_and
         {
             "source": "s", "about": "x", "owner": "x", "read": {"from": "x", "format": "csv"}, "key": "n",
             "columns": {"n": {"type": "text", "pii": "name"}, "t": {"type": "text"}}, "happened_at": "t", "known_at": "t",
-            "expect": [{"rule": c, "expect_column_distinct_values_to_be_in_set": {"column": c, "value_set": ["x"]}}
+            "expect": [{"rule": c, "expect_column_most_common_value_to_be_in_set": {"column": c, "value_set": ["x"]}}
                        for c in ("n", "t")],
         }
     )  # fmt: skip
