@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from finlake.cli.jobs.bundle import find_bundle, load_bundle
+from finlake.cli.jobs.bundle import Bundle, find_bundle, load_bundle
+from finlake.cli.jobs.dynamic import checked_parameters
 from finlake.cli.jobs.processes import Processes
 from finlake.cli.jobs.result import JobResult
 from finlake.cli.jobs.runner import Execute, Listener, run_job
 from finlake.cli.jobs.show import Progress, summary
+from finlake.cli.jobs.state import reopened
 from finlake.errors import JobError
 
 if TYPE_CHECKING:
     from finlake.cli.options import Options
+    from finlake.config import Config
 
 RUNS = "_runs"
 
@@ -59,7 +62,8 @@ def run_for(
     execute: Execute = Processes(extra) if each_task_a_process else _InProcess(extra)
     folder = Path(config.target.lake).absolute() if config.target.lake else None
     root, variables = find_bundle(conf, bundle), {"conf": str(conf)}
-    load_bundle(root, options.target, variables).job(job)
+    runs = folder / RUNS if folder else None
+    _refuse_early(load_bundle(root, options.target, variables), job, given, repair, runs, config)
     if not each_task_a_process:
         open_lake(config)  # so that what the first task changes in the session can be told from what was there
     return run_job(
@@ -70,10 +74,24 @@ def run_for(
         parameters=given,
         variables=variables,
         repair=repair,
-        runs=folder / RUNS if folder else None,
+        runs=runs,
         listener=Listener() if options.quiet else Progress(),
         record=lambda result: record_job(open_lake(config), result, config.digest),
     )
+
+
+def _refuse_early(
+    bundle: Bundle, job: str, given: dict[str, str], repair: str | None, runs: Path | None, config: Config
+) -> None:
+    """What can be known to be wrong before Spark starts."""
+    declared = bundle.resolve(bundle.job(job).data.get("parameters") or [])
+    if repair:
+        reopened(repair, job, given, runs)
+    else:
+        checked_parameters(given, declared, job)
+    for name, look_up in (("source", config.source), ("use_case", config.use_case)):
+        if given.get(name, "all") != "all":
+            look_up(given[name])
 
 
 def key_values(texts: Iterable[str]) -> dict[str, str]:

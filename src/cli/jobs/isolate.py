@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import sys
@@ -93,7 +94,7 @@ def _restore_spark(spark: SparkSession, before: tuple[dict[str, str], set[str], 
 
 
 @contextmanager
-def limited(seconds: float | None) -> Iterator[None]:
+def limited(seconds: float, message: str) -> Iterator[None]:
     """Stops what runs inside after `seconds`: cancels its Spark jobs and raises in the main thread.
 
     Native code that never returns to Python (a fit of XGBoost in this process) is only judged when it ends.
@@ -101,10 +102,9 @@ def limited(seconds: float | None) -> Iterator[None]:
     Raises:
         TookTooLong: the time was up.
     """
-    if not seconds:
+    if math.isinf(seconds):
         yield
         return
-    message = f"took longer than timeout_seconds: {seconds:g}"
     started = time.monotonic()
     in_main = threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
     try:

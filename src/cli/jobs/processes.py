@@ -13,7 +13,23 @@ from typing import Any
 from finlake.errors import JobError
 from finlake.workspace.task_values import VALUES_FILE
 
-_CALL = "from finlake.cli.main import job; job()"
+_REFUSED = 2
+_CALL = f"""
+import sys
+from click import ClickException
+from finlake.cli.main import job
+from finlake.errors import FinlakeError
+try:
+    job()
+except ClickException as error:
+    sys.exit(print(error.format_message()) or {_REFUSED})
+except FinlakeError as error:
+    sys.exit(print(error) or {_REFUSED})
+"""
+
+
+class CrashError(Exception):
+    """A process ended otherwise than by an error that finlake raised on purpose; another try may help."""
 
 
 class Processes:
@@ -41,8 +57,12 @@ class Processes:
                 text=True,
                 check=False,
             )
+            if done.returncode == _REFUSED:
+                raise JobError(_last(done.stdout))
             if done.returncode:
-                raise JobError(f"the process of `finlake {argv[0]}` ended with {done.returncode}: {_last(done.stdout)}")
+                raise CrashError(
+                    f"the process of `finlake {argv[0]}` ended with {done.returncode}: {_last(done.stdout)}"
+                )
             return json.loads(values.read_text("utf-8")) if values.is_file() else {}
 
 

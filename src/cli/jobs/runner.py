@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -92,10 +93,17 @@ _LIMITS = ("max_retries", "min_retry_interval_millis", "timeout_seconds", "retry
 
 @dataclasses.dataclass(frozen=True)
 class Nest:
-    """Which jobs called this one, and whether a repair must run all of it because something before it ran anew."""
+    """Which jobs called this one, whether all of it must run because something before it ran anew, and until when."""
 
     callers: tuple[str, ...] = ()
     redo: bool = False
+    until: float = math.inf
+    limit: str = ""
+
+    def limited(self, seconds: Any, who: str) -> Nest:
+        """With the time limit of a job, loop or call, if it ends before the limits around it."""
+        until = time.monotonic() + float(seconds) if seconds else math.inf
+        return dataclasses.replace(self, until=until, limit=took_longer(who, seconds)) if until < self.until else self
 
 
 @dataclasses.dataclass
@@ -109,10 +117,10 @@ class Runner:
 
     def job(self, name: str, parameters: dict[str, Any], path: tuple[str, ...], nest: Nest) -> Status:
         """All tasks of one job; `failed` if any failed."""
-        callers, redo = nest.callers, nest.redo
-        if name in callers:
-            raise JobError(f"jobs run each other: {' → '.join([*callers, name])}")
+        if name in nest.callers:
+            raise JobError(f"jobs run each other: {' → '.join([*nest.callers, name])}")
         data = self.bundle.job(name).data
+        nest = nest.limited(self.bundle.resolve(data.get("timeout_seconds")), f"job {name}")
         filled = checked_parameters(parameters, self.bundle.resolve(data.get("parameters") or []), name)
         scope = Scope(self.state.run_id, name, datetime.now(UTC).isoformat(timespec="seconds"), filled)
         before: dict[str, tuple[Status, str]] = {}
@@ -128,9 +136,10 @@ class Runner:
                 before[key] = (left_out, "")
                 scope.values[key] = {}
             else:
-                again = redo or bool(fresh & set(dependencies(task)))
+                again = nest.redo or bool(fresh & set(dependencies(task)))
                 earlier = len(self.ran)
-                before[key] = self._task(task, scope, path, Nest((*callers, name), again))
+                inner = dataclasses.replace(nest, callers=(*nest.callers, name), redo=again)
+                before[key] = self._task(task, scope, path, inner)
                 if len(self.ran) > earlier:
                     fresh.add(key)
             scope.states[key] = before[key][0]
@@ -143,11 +152,14 @@ class Runner:
         """Runs one task of any kind; gives its status and, for a condition, its outcome."""
         key = str(task["task_key"])
         label = "/".join([*path, key + suffix])
+        task = {**task, **self.bundle.resolve({name: task[name] for name in _LIMITS if name in task})}
+        if "for_each_task" in task or "run_job_task" in task:
+            nest = nest.limited(task.get("timeout_seconds"), f"task {key}")
         if "for_each_task" in task:
             return self._each(task, scope, path, nest), ""
         if "run_job_task" in task:
             try:
-                return self._call(task["run_job_task"], scope, (*path, key + suffix), nest), ""
+                return self._call(task, scope, (*path, key + suffix), nest), ""
             except FinlakeError as error:
                 self._note(TaskResult(label, scope.job, key + suffix, "failed", error=str(error)))
                 return "failed", ""
@@ -159,7 +171,7 @@ class Runner:
         elif earlier is not None:
             result = dataclasses.replace(earlier, reused=True)
         elif "python_wheel_task" in task:
-            self._wheel(task, scope, result)
+            self._wheel(task, scope, result, nest)
         else:
             kinds = [name for name in task if name.endswith("_task")]
             result.error = f"{kinds[0] if kinds else 'a task without a kind'} does not run on this machine"
@@ -168,17 +180,25 @@ class Runner:
         self._note(result)
         return result.status, outcome
 
-    def _call(self, call: Mapping[str, Any], scope: Scope, path: tuple[str, ...], nest: Nest) -> Status:
-        """Runs another job.
+    def _call(self, task: Mapping[str, Any], scope: Scope, path: tuple[str, ...], nest: Nest) -> Status:
+        """Runs another job, and all of it again as often as max_retries says.
 
         Raises:
             JobError, UnknownNameError: that job, or how it is called, is wrong.
         """
-        given = self._filled(call, scope)
+        given = self._filled(task["run_job_task"], scope)
         kind, _, name = str(given.get("job_id")).partition(".")
         if kind != "jobs":
             raise JobError(f"job_id must be ${{resources.jobs.<name>.id}}, got {given.get('job_id')!r}")
-        return self.job(name, dict(given.get("job_parameters") or {}), path, nest)
+        retries, pause = retry_limits(task)
+        attempt = 1
+        while True:
+            status = self.job(name, dict(given.get("job_parameters") or {}), path, nest)
+            if status != "failed" or 0 <= retries < attempt or time.monotonic() > nest.until:
+                return status
+            attempt, nest = attempt + 1, dataclasses.replace(nest, redo=True)
+            self.listener.retry("/".join(path), f"job {name} failed", pause)
+            self.sleep(pause)
 
     def _filled(self, value: Any, scope: Scope) -> Any:
         return scope.fill(self.bundle.resolve(value))
@@ -214,36 +234,37 @@ class Runner:
         result.status, result.values = "ok", {"outcome": outcome}
         return outcome
 
-    def _wheel(self, task: Mapping[str, Any], scope: Scope, result: TaskResult) -> None:
+    def _wheel(self, task: Mapping[str, Any], scope: Scope, result: TaskResult, nest: Nest) -> None:
         """Tries as often as max_retries says; what finlake refuses on purpose is not tried again."""
-        limits = {key: task[key] for key in _LIMITS if key in task}
-        task = {**task, **self.bundle.resolve(limits)}
-        retries, pause = int(task.get("max_retries") or 0), int(task.get("min_retry_interval_millis") or 0) / 1000
+        if time.monotonic() > nest.until:
+            result.error = f"not begun: {nest.limit}"
+            return
+        retries, pause = retry_limits(task)
         self.listener.begin(result.path)
         self.ran.append(result.path)
         started = time.monotonic()
         while True:
             scope = dataclasses.replace(scope, task=result.task, attempt=result.attempts)
             result.attempts += 1
-            again = self._attempt(task, scope, result)
-            if result.status == "ok" or not again or 0 <= retries < result.attempts:
+            again = self._attempt(task, scope, result, nest)
+            if result.status == "ok" or not again or 0 <= retries < result.attempts or time.monotonic() > nest.until:
                 break
             self.listener.retry(result.path, result.error, pause)
             self.sleep(pause)
         result.seconds = time.monotonic() - started
 
-    def _attempt(self, task: Mapping[str, Any], scope: Scope, result: TaskResult) -> bool:
+    def _attempt(self, task: Mapping[str, Any], scope: Scope, result: TaskResult, nest: Nest) -> bool:
         """One try; True if another may help."""
-        timeout = task.get("timeout_seconds")
+        own = nest.limited(task.get("timeout_seconds"), "")
         try:
             argv = command_line(self._filled(task["python_wheel_task"], scope))
-            with isolated(argv), limited(float(timeout) if timeout else None):
+            with isolated(argv), limited(max(own.until - time.monotonic(), 0.001), own.limit):
                 values = dict(self.execute(argv) or {})
             result.warnings = [str(text) for text in values.pop("warnings", None) or []]
             result.values = checked_values(values)
         except TookTooLong as error:
             result.error = str(error)
-            return bool(task.get("retry_on_timeout"))
+            return bool(task.get("retry_on_timeout")) and own is not nest
         except (FinlakeError, click.ClickException) as error:
             result.error = error.format_message() if isinstance(error, click.ClickException) else str(error)
             return False
@@ -260,6 +281,15 @@ class Runner:
     def _note(self, result: TaskResult) -> None:
         self.state.keep(result)
         self.listener.end(result)
+
+
+def retry_limits(task: Mapping[str, Any]) -> tuple[int, float]:
+    """How often to try again (below 0: without end), and seconds to wait before."""
+    return int(task.get("max_retries") or 0), int(task.get("min_retry_interval_millis") or 0) / 1000
+
+
+def took_longer(who: str, seconds: Any) -> str:
+    return f"{who} took longer than timeout_seconds: {float(seconds):g}".strip()
 
 
 def round_names(inputs: list[Any]) -> list[str]:
