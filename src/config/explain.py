@@ -20,11 +20,11 @@ _WHAT_TO_WRITE = {
 
 def explain(model: type[BaseModel], data: Any, item: Any) -> tuple[str, tuple[Any, ...]]:
     """A validation error as a sentence, and the keys that lead to its line."""
-    where = tuple(part for part in item["loc"] if not _is_union_tag(part))
+    where = tuple(part for part in item["loc"] if not is_union_tag(part))
     name = ".".join(str(part) for part in where)
     message = item["msg"].removeprefix("Value error, ")
     if item["type"] == "extra_forbidden":
-        known = _keys_at(model, where[:-1])
+        known = keys_at(model, where[:-1])
         message = f"unknown key {where[-1]!r}{suggestion(str(where[-1]), known)}"
     elif item["type"] == "missing":
         hint = _WHAT_TO_WRITE.get(str(where[-1]))
@@ -53,11 +53,13 @@ def _mentioned(data: Any, where: tuple[Any, ...], message: str) -> tuple[str, ..
     return ()
 
 
-def _is_union_tag(part: Any) -> bool:
+def is_union_tag(part: Any) -> bool:
+    """Whether a part of an error's place is pydantic's own word and stands in no document."""
     return isinstance(part, str) and (part in ("Duration", "Period") or part.startswith("function-") or part == "[key]")
 
 
-def _keys_at(model: type[BaseModel], where: tuple[Any, ...]) -> list[str]:
+def keys_at(model: type[BaseModel], where: tuple[Any, ...]) -> list[str]:
+    """The keys a document may have at a place."""
     schema = model.model_json_schema(by_alias=True)
     node: dict[str, Any] = schema
     for part in where:

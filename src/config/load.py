@@ -19,6 +19,7 @@ from finlake.config.base import Model
 from finlake.config.explain import explain
 from finlake.config.features import FeatureGroup
 from finlake.config.mart import Mart
+from finlake.config.mend import as_meant
 from finlake.config.source import Source
 from finlake.config.target import Target
 from finlake.config.use_case import UseCase
@@ -208,14 +209,15 @@ def plain(value: Any) -> Any:
 
 
 def parse(model: type[M], document: Document) -> tuple[M | None, list[Problem]]:
-    """The model, or what is wrong with the document."""
+    """The model and no problem, or what is wrong with the document and, if that can be told, what was meant."""
     if not isinstance(document.data, dict):
         return None, [Problem(document.path, 1, "is empty or not a mapping of keys to values")]
     try:
         return model.model_validate(plain(document.data)), []
     except ValidationError as error:
         told = [explain(model, document.data, item) for item in error.errors()]
-        return None, [Problem(document.path, document.line(*keys), message) for message, keys in told]
+        found = [Problem(document.path, document.line(*keys), message) for message, keys in told]
+        return as_meant(model, plain(document.data), error), found
 
 
 def _keep(kind: str, model: type[M], document: Document, found: dict[str, M], config: Config) -> None:

@@ -149,6 +149,24 @@ def test_a_planted_mistake_is_found_at_its_line_with_a_hint(
     assert any(hit.startswith(tuple(f"{file}:{number}:" for number in lines)) for hit in hits), (line, hits)
 
 
+def test_a_misspelt_key_or_word_hides_no_other_mistake_and_makes_none(tmp_path: Path) -> None:
+    conf = write_small_conf(tmp_path)
+    path = conf / CLAIMS
+    text = path.read_text("utf-8")
+    for before, after in (
+        ("owner: data@insurer.example\n", "onwer: data@insurer.example\nsize: 3\n"),
+        ("{type: text}\n  outcome", "{type: txt}\n  outcome"),
+        ("key: claim_no\n", "key: claim_nr\n"),
+    ):
+        assert before in text
+        text = text.replace(before, after)
+    path.write_text(text, "utf-8")
+    found = [problem.message for problem in check_config(survey(conf))]
+    assert len(found) == 6, found  # the key is missed by the contract, and by the use case that joins by it
+    for words in ("unknown key 'onwer'", "unknown key 'size'", "owner: is required", "'txt'", "no column 'claim_nr'"):
+        assert any(words in message for message in found)
+
+
 def test_a_missing_known_at_says_what_to_write(tmp_path: Path) -> None:
     conf = write_small_conf(tmp_path)
     (conf / POLICIES).write_text(FILES[POLICIES].replace("known_at: {happened_at plus: 1 day}\n", ""), "utf-8")
