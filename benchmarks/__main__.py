@@ -7,9 +7,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-import xgboost
-
+from benchmarks import scoring
 from benchmarks.measure import compare, line
 from benchmarks.payments import (
     configuration,
@@ -24,7 +22,6 @@ from benchmarks.payments import (
 from finlake.config import Config, Target
 from finlake.lakehouse import open_lake
 from finlake.lakehouse.session import open_session
-from finlake.models.served import Scorer
 
 
 def main() -> None:
@@ -53,29 +50,16 @@ def main() -> None:
                 partial(beside, versions),
                 given.repeat,
             )
-    scoring(given.rows, given.repeat)
+        table, artefact = f"{folder}/features", scoring.learnt()
+        scoring.feature_table(spark, given.rows, table)
+        read = spark.read.format("delta").load
+        compare(
+            f"scoring: {given.rows:,} rows × {len(scoring.FEATURES)}, Delta to Delta, beside the raw booster",
+            lambda: scoring.ours(read(table), artefact, config.use_case("measured"), f"{folder}/scores"),
+            lambda: scoring.raw(read(table), artefact, f"{folder}/raw"),
+            given.repeat,
+        )
     steps(given.lake)
-
-
-def scoring(rows: int, repeat: int) -> None:
-    """The served model with its calibration beside the bare booster, in one process."""
-    names = [f"f{place}" for place in range(20)]
-    draw = np.random.default_rng(7)
-    matrix = draw.normal(size=(rows, len(names))).astype("float32")
-    label = (matrix[:, 0] + draw.normal(size=rows) > 2).astype(int)
-    learnt = xgboost.train(
-        {"objective": "binary:logistic", "max_depth": 4, "nthread": 1},
-        xgboost.DMatrix(matrix[:50_000], label[:50_000], feature_names=names),
-        100,
-    )
-    card = {"features": names, "rounds": 100, "calibration": {"kind": "none"}, "policy": {}}
-    scorer = Scorer(bytes(learnt.save_raw("ubj")), card)
-    compare(
-        f"scoring: {rows:,} rows × {len(names)}, beside the raw booster",
-        lambda: scorer.probability(scorer.margin(matrix)),
-        lambda: learnt.inplace_predict(matrix, validate_features=False),
-        repeat,
-    )
 
 
 def steps(lake: Path) -> None:

@@ -11,12 +11,15 @@ from typing import Any
 import click
 
 from finlake.cli.options import Options
+from finlake.config import Source
+from finlake.config.load import Document, parse, read_yaml
+from finlake.contracts.drafting.contracted import contracted, moments_of, with_later
 from finlake.contracts.drafting.guess_time import guess_time
 from finlake.contracts.drafting.profile import snake
 from finlake.contracts.drafting.proposal import Proposal, propose
 from finlake.contracts.drafting.sample import read_sample, rows_of
-from finlake.contracts.drafting.source import source_yaml
-from finlake.contracts.drafting.use_case import propose_use_case
+from finlake.contracts.drafting.source import later_lines, source_yaml
+from finlake.contracts.drafting.use_case import UseCaseDraft, propose_use_case
 from finlake.errors import ConfigError, InputError
 
 _TARGET = """# Where finlake runs; --lake and --data on the command line win over what is said here.
@@ -32,27 +35,27 @@ def run_draft(
 ) -> dict[str, Any]:
     """Prints a contract for the file, or with `write` puts it into conf/ and says what to do next.
 
-    `use_case` names the column to be predicted: a feature group and a use case are drafted too.
+    `use_case` names the column to be predicted: a feature group and a use case are drafted too, from the contract where
+    one is written already.
 
     Raises:
         InputError: the file cannot be read, or has no rows to learn from.
-        ConfigError: a file in conf/ would be overwritten.
+        ConfigError: a file in conf/ would be overwritten, or the contract that is there has a mistake.
     """
     chosen = first_file(file)
     name = snake(name or source_name(chosen if file.is_file() else file))
+    if use_case and (document := contract_of(options.conf, name)):
+        return draft_use_case(options, chosen, document, use_case, write)
     made = propose(read_sample(chosen), options.as_of or datetime.now(UTC))
     predicted = propose_use_case(made, name, use_case, last_event(chosen, made)) if use_case else None
     files = {f"sources/{name}.yml": source_yaml(made, name, where(options, file), predicted.later if predicted else [])}
     if predicted:
-        files |= {f"features/{predicted.group}.yml": predicted.group_text} if predicted.group else {}
-        files[f"use_cases/{predicted.name}.yml"] = predicted.text
+        files |= files_of(predicted)
     if not write:
         for path, text in files.items():
             click.echo(f"# --- {path}\n{text}" if len(files) > 1 else text, nl=False)
         return {"source": name}
-    there = [path for path in files if (options.conf / path).exists()]
-    if there:
-        raise ConfigError(f"{options.conf / there[0]} is there already; move it away, or give another name with --name")
+    refuse_existing(options.conf, list(files), ", or give another name with --name")
     begin_folder(options.conf)
     for path, text in files.items():
         keep(options.conf / path, text)
@@ -60,13 +63,67 @@ def run_draft(
     return {"source": name, "written": list(files)}
 
 
-def last_event(file: Path, made: Proposal) -> datetime | None:
+def contract_of(conf: Path, name: str) -> Document | None:
+    """The contract in conf/, if there is one."""
+    path = conf / "sources" / f"{name}.yml"
+    return read_yaml(path) if path.exists() else None
+
+
+def draft_use_case(options: Options, file: Path, document: Document, label: str, write: bool) -> dict[str, Any]:
+    """Features and a use case on a contract that is there: it says what the file is, and gets no line but `known_later`."""
+    source, problems = parse(Source, document)
+    if source is None or problems:
+        raise ConfigError("\n".join(["mend the contract, then draft again:", *(str(problem) for problem in problems)]))
+    made = contracted(file, source)
+    predicted = propose_use_case(made, source.source, label, last_event(file, made, source))
+    files, added = files_of(predicted), later_lines(predicted.later)
+    click.echo(f"{'' if write else '# '}uses the contract in {document.path}")
+    if not write:
+        pieces = {f"sources/{source.source}.yml, to be added": "\n".join(["known_later:", *added, ""])} if added else {}
+        for path, text in (pieces | files).items():
+            click.echo(f"# --- {path}\n{text}", nl=False)
+        return {"source": source.source}
+    refuse_existing(options.conf, list(files), "")
+    begin_folder(options.conf)
+    for path, text in files.items():
+        keep(options.conf / path, text)
+    if added:
+        add_later(document, added)
+    advise(options, made, source.source, list(files), predicted.name)
+    return {"source": source.source, "written": list(files)}
+
+
+def add_later(document: Document, added: list[str]) -> None:
+    """The contract says when the label is learnt, else no check would let the use case pass."""
+    text = with_later(document, added)
+    if text is not None:
+        keep(document.path, text)
+    click.echo(f"{'added to' if text is not None else 'ADD YOURSELF to'} {document.path}, under known_later:")
+    for line in added:
+        click.echo(line)
+
+
+def files_of(predicted: UseCaseDraft) -> dict[str, str]:
+    """Paths within conf/ and texts of the feature group, where there is one, and the use case."""
+    files = {f"features/{predicted.group}.yml": predicted.group_text} if predicted.group else {}
+    return {**files, f"use_cases/{predicted.name}.yml": predicted.text}
+
+
+def refuse_existing(conf: Path, files: list[str], otherwise: str) -> None:
+    """Nothing that people may have worked on is overwritten."""
+    if there := [path for path in files if (conf / path).exists()]:
+        raise ConfigError(f"{conf / there[0]} is there already; move it away{otherwise}")
+
+
+def last_event(file: Path, made: Proposal, source: Source | None = None) -> datetime | None:
     """The last time in the whole file, where the sample is only its beginning; None where only the sample is known."""
     happened = made.happened_at
     if made.sample.complete or happened is None or made.sample.format != "csv":
         return None
     place = list(made.sample.columns).index(happened.raw)
     texts = Counter(row[place].strip() for row in rows_of(file, made.sample) if place < len(row) and row[place].strip())
+    if source:
+        return max(moments_of(list(texts), source.columns[happened.raw], source).values(), default=None)
     found = guess_time(list(texts), texts, by_name=True, whole=False)
     return max((moment for moment in found.values if moment), default=None) if found else None
 

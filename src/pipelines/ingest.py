@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -19,10 +19,9 @@ from finlake.contracts.received.files import Found, broken, content_digest, find
 from finlake.contracts.received.inspection import CORRUPT, Inspection
 from finlake.contracts.received.reading import Received, inspect, read_batch
 from finlake.errors import FinlakeError, FreshnessError, InputError
-from finlake.lakehouse.ops import FRESHNESS
 from finlake.lakehouse.spark_errors import SPARK_ERRORS, in_one_line
-from finlake.monitoring.freshness import Verdict, judge
-from finlake.pipelines.ledger import DONE, Entry, Ledger, batch_name, last_arrival
+from finlake.pipelines.arrivals import judge_arrivals
+from finlake.pipelines.ledger import DONE, Entry, Ledger, batch_name
 from finlake.pipelines.pan_key import pan_key
 from finlake.pipelines.step import Step
 
@@ -73,7 +72,7 @@ def ingest(step: Step, source: str = "all", again: str = "") -> dict[str, object
         _guarded(one, partial(_load, step, one, ledger, key))
     rows = _mark_loaded(step, work, ledger)
     ledger.save()
-    stale = _freshness(step, names, ledger)
+    stale = judge_arrivals(step, names, ledger)
     problems = [problem for one in work.values() for problem in one.problems]
     if problems:
         raise InputError("\n".join([*problems, *stale]))
@@ -366,27 +365,6 @@ def _counted(step: Step, work: dict[str, Work]) -> dict[tuple[str, str], tuple[i
     ]
     found = step.lake.sql(" UNION ALL ".join(selects)).collect() if selects else []
     return {(row["source"], row["digest"]): (row["rows"], row["corrupt"]) for row in found}
-
-
-# freshness
-
-
-def _freshness(step: Step, names: list[str], ledger: Ledger) -> list[str]:
-    """Writes a verdict for each source; returns sentences for those that stop the step."""
-    rows, stops = [], []
-    for name in names:
-        arrival, count, first = last_arrival(ledger.of(name))
-        verdict: Verdict = judge(step.config.sources[name].read.arrives, arrival, count, step.now, first_load=first)
-        rows.append((name, datetime.now(UTC), verdict.due_at, arrival, count, verdict.verdict, verdict.reason))
-        if verdict.stops:
-            stops.append(
-                f"{name}: {verdict.verdict}: {verdict.reason}; looked in {step.config.sources[name].read.from_}"
-            )
-        elif verdict.verdict == "many":
-            step.warn(f"{name}: {verdict.reason}")
-    about = "whether each source's data arrived when and as large as its contract says"
-    step.lake.append("ops.freshness", step.lake.spark.createDataFrame(rows, FRESHNESS), about=about)
-    return stops
 
 
 _COMMENTS = {

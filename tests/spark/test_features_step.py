@@ -45,6 +45,10 @@ def test_the_table_is_described_kept_while_nothing_changes_and_refused_when_it_w
     assert lake.version("features.fraud") > version
     assert table_digest(lake.read("features.fraud")) == digest
 
+    assert "km" not in lake.read("features.fraud").columns
+    features(replace(step, config=config(GROUPS, "known_at", baseline_rule="this.km > 2")), "fraud")
+    assert "km" in lake.read("features.fraud").columns
+
     leaking = config(GROUPS, "known_at", never=["amount"])
     with pytest.raises(LeakageError, match="this_amount uses amount"):
         features(replace(step, config=leaking), "fraud")

@@ -152,6 +152,8 @@ def test_dates(spark):
     wrong = "x is not a date like dd/MM/yyyy"
     cells = {"15/10/2025": date(2025, 10, 15), "30/02/2025": wrong, "2025-10-15": wrong}
     assert read(spark, source({"type": "date", "format": "dd/MM/yyyy"}), list(cells)) == list(cells.values())
+    short = {"681231": date(2068, 12, 31), "690101": date(1969, 1, 1), "991231": date(1999, 12, 31)}
+    assert read(spark, source({"type": "date", "format": "yyMMdd"}), list(short)) == list(short.values())
     iso = {"2025-10-15": date(2025, 10, 15), "2025-10-15 00:00:00.000000": date(2025, 10, 15)}
     iso |= {"2025-10-15 10:00:00": "x is not a date like 2025-10-15"}
     assert read(spark, source({"type": "date"}), list(iso)) == list(iso.values())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,8 @@ from finlake.pipelines.use_cases import use_cases
 ROOT = Path(__file__).parents[2]
 FILES = [ROOT / "databricks.yml", *sorted((ROOT / "resources").glob("*.yml"))]
 JOBS = ("medallion", "training", "batch_scoring", "nightly")
-BUNDLE_SCHEMA = os.environ.get("FINLAKE_BUNDLE_SCHEMA", "")
+KEPT_SCHEMA = Path(__file__).with_name("bundle_schema.json")
+BUNDLE_SCHEMA = Path(os.environ.get("FINLAKE_BUNDLE_SCHEMA") or KEPT_SCHEMA)
 
 
 def test_the_bundle_has_no_problems():
@@ -61,27 +64,58 @@ def test_the_platforms_models_accept_schemas_and_volumes():
     }
 
 
-@pytest.mark.skipif(
-    not BUNDLE_SCHEMA, reason="FINLAKE_BUNDLE_SCHEMA does not name the output of `databricks bundle schema`"
-)
+def cli_errors(document: Any) -> list[str]:
+    """What the schema of the CLI says against a document of the bundle."""
+    validator = jsonschema_rs.validator_for(json.loads(BUNDLE_SCHEMA.read_text("utf-8")))
+    found = validator.iter_errors(json.loads(json.dumps(document)))
+    return [f"{list(error.instance_path)}: {error.message[:200]}" for error in found]
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_the_clis_schema_accepts(path: Path):
-    validator = jsonschema_rs.validator_for(json.loads(Path(BUNDLE_SCHEMA).read_text("utf-8")))
-    errors = [
-        f"{list(error.instance_path)}: {error.message[:200]}"
-        for error in validator.iter_errors(json.loads(json.dumps(plain(read_yaml(path).data))))
-    ]
-    assert errors == []
+    assert cli_errors(plain(read_yaml(path).data)) == []
 
 
-@pytest.mark.skipif(
-    not BUNDLE_SCHEMA, reason="FINLAKE_BUNDLE_SCHEMA does not name the output of `databricks bundle schema`"
+@pytest.mark.parametrize(
+    ("file", "place", "mistake"),
+    [
+        ("resources/medallion.job.yml", "resources jobs medallion tasks 0", {"timeout": 5}),
+        ("resources/medallion.job.yml", "resources jobs medallion tasks 0", {"max_retries": "often"}),
+        ("resources/medallion.job.yml", "resources jobs medallion tasks 0", {"run_if": "ALL_SUCCEEDED"}),
+        ("resources/medallion.job.yml", "resources jobs medallion tasks 0", {"depends_on": {"task_key": "ingest"}}),
+        ("resources/medallion.job.yml", "resources jobs medallion queue", {"enabled": "maybe"}),
+        ("resources/training.job.yml", "resources jobs training job_clusters 0 new_cluster", {"num_workers": 1.5}),
+        ("databricks.yml", "targets prod", {"default": "perhaps"}),
+        ("databricks.yml", "targets prod permissions 0", {"levels": "CAN_VIEW"}),
+        ("databricks.yml", "targets prod run_as", {"principal": "x"}),
+        ("databricks.yml", "variables catalog", {"defaults": "x"}),
+        ("resources/nightly.job.yml", "resources", {"job": {}}),
+    ],
 )
-def test_the_clis_schema_refuses_a_planted_key():
-    validator = jsonschema_rs.validator_for(json.loads(Path(BUNDLE_SCHEMA).read_text("utf-8")))
-    document = plain(read_yaml(ROOT / "resources" / "medallion.job.yml").data)
-    document["resources"]["jobs"]["medallion"]["tasks"][0]["timeout"] = 5
-    assert not validator.is_valid(document)
+def test_the_clis_schema_refuses_a_planted_mistake(file: str, place: str, mistake: dict[str, Any]):
+    document = plain(read_yaml(ROOT / file).data)
+    inside = document
+    for key in place.split():
+        inside = inside[int(key) if key.isdigit() else key]
+    inside |= mistake
+    assert cli_errors(document)
+
+
+@pytest.mark.parametrize("path", FILES[1:], ids=lambda path: path.name)
+def test_the_clis_schema_knows_every_kind_of_resource(path: Path):
+    document = plain(read_yaml(path).data)
+    for resources in document["resources"].values():
+        for resource in resources.values():
+            resource["planted_key"] = 1
+    assert cli_errors(document)
+
+
+def test_the_kept_schema_is_what_the_script_makes(tmp_path: Path):
+    """From the CLI's whole schema where FINLAKE_BUNDLE_SCHEMA names it, else once more from the kept one."""
+    made = tmp_path / "made.json"
+    command = [sys.executable, ROOT / "scripts" / "bundle_schema.py", BUNDLE_SCHEMA, "--out", made]
+    subprocess.run(command, check=True, capture_output=True)
+    assert made.read_text("utf-8") == KEPT_SCHEMA.read_text("utf-8"), "make it again: see CONTRIBUTING.md"
 
 
 def test_production_runs_as_a_principal_from_main_with_permissions():

@@ -14,7 +14,20 @@ from finlake.errors import ConfigError, JobError, UnknownNameError
 
 ROOT_FILE = "databricks.yml"
 REFERENCE = re.compile(r"\$\{([^}]*)\}")
-_USER = {"userName": "me@localhost", "short_name": "me", "domain_friendly_name": "me"}
+# What the CLI fills when it deploys; here it only stands for being known.
+_USER = {"id": "0", "userName": "me@localhost", "short_name": "me", "domain_friendly_name": "me"}
+_WORKSPACE: dict[str, Any] = {
+    "current_user": _USER,
+    "host": "https://localhost",
+    "profile": "DEFAULT",
+    "root_path": "/Workspace/Users/${workspace.current_user.userName}/.bundle/${bundle.name}/${bundle.target}",
+    "file_path": "${workspace.root_path}/files",
+    "artifact_path": "${workspace.root_path}/artifacts",
+    "resource_path": "${workspace.root_path}/resources",
+    "state_path": "${workspace.root_path}/state",
+}
+_GIT = {"commit": "unknown", "branch": "unknown", "origin_url": "unknown"}
+_NO_UUID = "00000000-0000-0000-0000-000000000000"
 
 
 @dataclass(frozen=True)
@@ -111,15 +124,13 @@ class Bundle:
 
     def _surroundings(self) -> dict[str, Any]:
         settings = self.target_settings()
-        workspace: dict[str, Any] = {
-            "root_path": str(self.root), "file_path": str(self.root), "current_user": _USER,
-        } if self.target == "local" else {
-            "root_path": "/Workspace/Users/${workspace.current_user.userName}/.bundle/${bundle.name}/${bundle.target}",
-            "file_path": "${workspace.root_path}/files",
-            "current_user": _USER,
-        }  # fmt: skip
+        workspace = {**_WORKSPACE, **_mapping(plain(self.document.data.get("workspace")))}
+        if self.target == "local":
+            workspace |= {"root_path": str(self.root), "file_path": str(self.root)}
         workspace |= settings.get("workspace") or {}
-        bundle = {**plain(self.document.data.get("bundle") or {}), "target": self.target, "environment": self.target}
+        written = plain(self.document.data.get("bundle") or {})
+        git = {**_GIT, **_mapping(written.get("git")), **_mapping(settings.get("git"))}
+        bundle = {"uuid": _NO_UUID, **written, "git": git, "target": self.target, "environment": self.target}
         return {"bundle": {**bundle, "mode": settings.get("mode", "")}, "workspace": workspace}
 
 
@@ -133,6 +144,10 @@ def _inside(node: Any, keys: list[str], path: str) -> Any:
         for index in indices:
             node = node[int(index)]
     return node
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def find_bundle(start: Path, given: Path | None = None) -> Path:
@@ -177,7 +192,7 @@ def load_bundle(root: Path, target: str = "local", variables: dict[str, Any] | N
                 other = bundle.resources[name].document.path
                 raise ConfigError(f"{part.path}:{resource.line()}: {'.'.join(name)} is already defined in {other}")
             override = (overrides.get(resource.kind) or {}).get(resource.key)
-            data = _overlay(resource.data, override) if override else resource.data
+            data = overlay(resource.data, override) if override else resource.data
             bundle.resources[name] = Resource(resource.kind, resource.key, data, part)
     return bundle
 
@@ -196,10 +211,10 @@ def resources_of(document: Document) -> list[Resource]:
     ]
 
 
-def _overlay(below: Any, above: Any) -> Any:
+def overlay(below: Any, above: Any) -> Any:
     """The CLI's merge: mappings deeply, lists of tasks and the like by their key, other lists appended."""
     if isinstance(below, dict) and isinstance(above, dict):
-        return {**below, **{key: _overlay(below[key], item) if key in below else item for key, item in above.items()}}
+        return {**below, **{key: overlay(below[key], item) if key in below else item for key, item in above.items()}}
     if isinstance(below, list) and isinstance(above, list):
         merged = list(below)
         for item in above:
@@ -207,7 +222,7 @@ def _overlay(below: Any, above: Any) -> Any:
             if same is None:
                 merged.append(item)
             else:
-                merged[same] = _overlay(merged[same], item)
+                merged[same] = overlay(merged[same], item)
         return merged
     return above
 

@@ -6,14 +6,14 @@ The CLI's own `bundle validate` passes most of these: a job then fails at night,
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from finlake.cli.jobs.bundle import REFERENCE, ROOT_FILE, Bundle, Resource, included, resources_of
-from finlake.cli.jobs.check_files import missing_files, resource_problems
-from finlake.cli.jobs.check_tasks import job_problems
-from finlake.cli.jobs.shapes import job_without_variables, mended
+from finlake.cli.jobs.check_calls import circle_problems
+from finlake.cli.jobs.check_files import missing_files
+from finlake.cli.jobs.check_targets import for_target, judged, only_in_target, resource_in_targets
+from finlake.cli.jobs.shapes import mended
 from finlake.config.load import Document, Problem, guarded, plain, read_yaml
 from finlake.errors import FinlakeError, suggestion
 
@@ -46,29 +46,22 @@ def check_bundle(root: Path) -> list[Problem]:
             problems.append(_at(resource, f"{'.'.join(name)} is already defined in {where}"))
         resources.setdefault(name, resource)
     targets = plain(document.data.get("targets") or {})
-    if not targets:
-        return [*problems, Problem(document.path, 1, "there are no targets")]
-    bundles = [Bundle(root, target, document, resources) for target in targets]
+    said = any(problem.file == document.path and problem.message.startswith("targets") for problem in problems)
+    if not targets and not said:
+        problems.append(Problem(document.path, 1, "there are no targets"))
+    plain_bundle = Bundle(root, "", document, resources)  # for what is the same in every target
+    bundles = [for_target(root, target, document, resources) for target in targets]
+    problems += judged(document, _variable_problems(document))
     for bundle in bundles:
-        problems += _judged(document, _target_problems(bundle))
+        problems += judged(document, _target_problems(bundle))
+        problems += judged(document, only_in_target(bundle, resources))
     for part in documents:
-        problems += _judged(part, _reference_problems(bundles, part))
-        problems += _judged(part, missing_files(bundles[0], part))
+        problems += judged(part, _reference_problems(bundles, plain_bundle, part))
+        problems += judged(part, missing_files(plain_bundle, part))
     for resource in resources.values():
-        problems += _judged(resource.document, resource_problems(bundles[0], resource))
-        if resource.kind == "jobs":
-            job = replace(resource, data=job_without_variables(resource.data))
-            problems += _judged(resource.document, job_problems(bundles[0], job))
+        problems += judged(resource.document, resource_in_targets(plain_bundle, bundles, resource))
+    problems += judged(document, circle_problems(resources))
     return sorted(set(problems), key=lambda problem: (str(problem.file), problem.line or 0, problem.message))
-
-
-def _judged(document: Document, found: Iterator[Problem]) -> Iterator[Problem]:
-    """What is found; an error on the way is a problem of that file and does not hide the other files'."""
-    try:
-        yield from found
-    except Exception as error:
-        message = f"cannot be checked further: {type(error).__name__}: {error}; compare it with a file that passes"
-        yield Problem(document.path, None, message)
 
 
 def _read(path: Path, problems: list[Problem]) -> Document | None:
@@ -101,6 +94,12 @@ def _one_resource(document: Document) -> Iterator[Problem]:
         yield Problem(document.path, 1, f"a .{kind}.yml file holds one resource, here: {names}")
 
 
+def _variable_problems(document: Document) -> Iterator[Problem]:
+    for name, variable in plain(document.data.get("variables") or {}).items():
+        if not (variable or {}).get("description"):
+            yield Problem(document.path, document.line("variables", name), f"variable {name!r} has no description")
+
+
 def _target_problems(bundle: Bundle) -> Iterator[Problem]:
     document, target = bundle.document, bundle.target
     declared = plain(document.data.get("variables") or {})
@@ -114,14 +113,6 @@ def _target_problems(bundle: Bundle) -> Iterator[Problem]:
         if not any(key in settings for key in ("default", "lookup")) and name not in given:
             line = document.line("targets", target)
             yield Problem(document.path, line, f"target {target} gives no value to variable {name!r}")
-        if not settings.get("description"):
-            yield Problem(document.path, document.line("variables", name), f"variable {name!r} has no description")
-    for kind, overrides in (bundle.target_settings().get("resources") or {}).items():
-        for key in overrides or {}:
-            if (kind, key) not in bundle.resources:
-                line = document.line("targets", target, "resources", kind, key)
-                near = suggestion(key, bundle.keys(kind))
-                yield Problem(document.path, line, f"overrides {kind}.{key}, which nothing defines{near}")
     folder = bundle.root / "conf" / "targets"
     if folder.is_dir() and not (folder / f"{target}.yml").is_file():
         message = f"target {target} has no file conf/targets/{target}.yml; its tasks would not find their catalog"
@@ -143,9 +134,12 @@ def _catalog_differs(bundle: Bundle) -> Iterator[Problem]:
         yield Problem(path, target.line("catalog"), message)
 
 
-def _reference_problems(bundles: list[Bundle], document: Document) -> Iterator[Problem]:
+def _reference_problems(bundles: list[Bundle], plain_bundle: Bundle, document: Document) -> Iterator[Problem]:
     for keys, text in strings(plain(document.data)):
         inside = keys[1] if keys[:1] == ("targets",) and len(keys) > 1 else None
+        if not bundles:  # resources are known without a target
+            known = [path for path in REFERENCE.findall(text) if path.startswith("resources.")]
+            yield from _unresolved(plain_bundle, document, keys, "".join("${" + path + "}" for path in known))
         for bundle in bundles:
             if inside in (None, bundle.target):
                 yield from _unresolved(bundle, document, keys, text)

@@ -1,12 +1,10 @@
-"""Tasks against the commands they call: entry points, options, the task values a step sets."""
+"""Tasks against the commands they call: options, and the task values a step sets."""
 
 from __future__ import annotations
 
 import ast
-import tomllib
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,24 +14,7 @@ import click
 from finlake.errors import suggestion
 from finlake.pipelines.registry import STEPS
 
-_EXITS = {"exit", "quit", "sys.exit", "os._exit"}
 _TASK_VALUES_ASIDE = {"warnings", "exit_code"}
-
-
-def entry_point_problems(root: Path, wheel: dict[str, Any]) -> Iterator[str]:
-    """An entry point that is not there, or that ends the process: a wheel task fails on SystemExit even of 0."""
-    package, name = str(wheel.get("package_name")), str(wheel.get("entry_point"))
-    known_package, scripts = _scripts(root)
-    if package != known_package:
-        yield f"unknown package_name {package!r}{suggestion(package, [known_package])}"
-        return
-    if name not in scripts:
-        yield f"unknown entry_point {name!r}{suggestion(name, scripts)}"
-        return
-    module, _, function = scripts[name].partition(":")
-    path = _module_file(root, module)
-    if path is not None and _ends_in_exit(path, function):
-        yield f"entry_point {name!r} ends the process instead of returning, which fails the task"
 
 
 def option_problems(parameters: list[str]) -> Iterator[tuple[int, str]]:
@@ -95,52 +76,6 @@ def _returned(step: str) -> set[str] | None:
     return found - _TASK_VALUES_ASIDE
 
 
-def _scripts(root: Path) -> tuple[str, dict[str, str]]:
-    """Package and scripts of the bundle's own project, else of the installed finlake."""
-    project = root / "pyproject.toml"
-    if project.is_file():
-        table = tomllib.loads(project.read_text("utf-8")).get("project", {})
-        return str(table.get("name", "")), dict(table.get("scripts", {}))
-    try:
-        installed = distribution("finlake").entry_points
-    except PackageNotFoundError:
-        return "finlake", {"finlake-job": "finlake.cli.main:job"}
-    return "finlake", {point.name: point.value for point in installed if point.group == "console_scripts"}
-
-
-def _module_file(root: Path, module: str) -> Path | None:
-    """Source of a module: in the bundle's project by its package-dir, else where Python finds it."""
-    project = root / "pyproject.toml"
-    if project.is_file():
-        tools = tomllib.loads(project.read_text("utf-8")).get("tool", {})
-        folders = tools.get("setuptools", {}).get("package-dir", {})
-        first, *rest = module.split(".")
-        if first in folders:
-            path = root.joinpath(folders[first], *rest).with_suffix(".py")
-            return path if path.is_file() else None
-    try:
-        spec = find_spec(module)
-    except ModuleNotFoundError:
-        return None
-    return Path(spec.origin) if spec and spec.origin else None
-
-
 def _function(path: Path, name: str) -> ast.FunctionDef | None:
     tree = ast.parse(path.read_text("utf-8"))
     return next((node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name), None)
-
-
-def _ends_in_exit(path: Path, name: str) -> bool:
-    """Calls exit, raises SystemExit, or is a Click or Typer command, whose call ends in SystemExit."""
-    function = _function(path, name)
-    if function is None:
-        return True
-    decorators = [ast.unparse(item) for item in function.decorator_list]
-    if any(".command" in text or ".group" in text or text.startswith("click.") for text in decorators):
-        return True
-    for node in ast.walk(function):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in _EXITS:
-            return True
-        if isinstance(node, ast.Raise) and node.exc is not None and "SystemExit" in ast.unparse(node.exc):
-            return True
-    return False

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import fnmatch
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from finlake.cli.jobs.bundle import Bundle, Resource
+from finlake.cli.jobs.bundle import REFERENCE, Bundle, Resource
 from finlake.config.load import Document, Problem, plain
 from finlake.errors import suggestion
 
 _NAMES_A_FILE = ("file_path", "notebook_path", "python_file")
 _ELSEWHERE = ("/", "~", "${")
+_EXTRAS = re.compile(r"(?<=\w)\[([\w\s,.-]*)\]")
+_PACKAGE = re.compile(r"[\w.-]+")
 
 
 def missing_files(bundle: Bundle, document: Document) -> Iterator[Problem]:
@@ -25,15 +28,17 @@ def missing_files(bundle: Bundle, document: Document) -> Iterator[Problem]:
     yield from _missing(bundle, document, plain(document.data), ())
 
 
-def resource_problems(bundle: Bundle, resource: Resource) -> Iterator[Problem]:
-    """Problems of a resource other than a job."""
+def resource_problems(bundle: Bundle, resource: Resource, targets: Collection[str]) -> Iterator[Problem]:
+    """Problems of a resource other than a job, where it is deployed to `targets`."""
     kind, key, path = resource.kind, resource.key, resource.document.path
     if kind == "model_serving_endpoints" and not resource.data.get("name"):
         yield Problem(path, resource.line(), f"serving endpoint {key} has no name")
     if kind != "dashboards":
         return
     as_principal = bool(bundle.document.data.get("run_as")) or any(
-        (target or {}).get("run_as") for target in plain(bundle.document.data.get("targets") or {}).values()
+        (settings or {}).get("run_as")
+        for target, settings in plain(bundle.document.data.get("targets") or {}).items()
+        if target in targets
     )
     if as_principal and resource.data.get("embed_credentials") is not False:
         message = "embed_credentials must be false: a bundle with run_as cannot deploy the dashboard otherwise"
@@ -43,6 +48,24 @@ def resource_problems(bundle: Bundle, resource: Resource) -> Iterator[Problem]:
     file = path.parent / str(resource.data.get("file_path", ""))
     if file.is_file():
         yield from dashboard_problems(file)
+
+
+def elsewhere(path: str) -> bool:
+    """It is not beside the file that names it: a volume, the workspace, a bucket, or what a variable says."""
+    return path.startswith(_ELSEWHERE) or ":" in path
+
+
+def brings_wheel(dependency: str, package: str) -> bool:
+    """A dependency of an environment that is, or can be, the wheel of `package`."""
+    text = dependency.strip()
+    if ".whl" in text or "${" in text or text.startswith(("-", ".", "/")):
+        return True
+    found = _PACKAGE.match(text)
+    return found is not None and _normal(found.group()) == _normal(package)
+
+
+def _normal(package: str) -> str:
+    return re.sub(r"[-_.]+", "-", package).lower()
 
 
 def _missing(bundle: Bundle, document: Document, node: Any, keys: tuple[Any, ...]) -> Iterator[Problem]:
@@ -58,7 +81,7 @@ def _missing(bundle: Bundle, document: Document, node: Any, keys: tuple[Any, ...
         elif key == "dependencies" and isinstance(value, list):
             for i, item in enumerate(value):
                 yield from _dependency(bundle, document, str(item), (*where, i))
-        elif _names_a_file(where) and isinstance(value, str) and not value.startswith(_ELSEWHERE) and ":" not in value:
+        elif _names_a_file(where) and isinstance(value, str) and not elsewhere(value) and "${" not in value:
             yield from _file(document, value, where)
         else:
             yield from _missing(bundle, document, value, where)
@@ -69,17 +92,21 @@ def _names_a_file(keys: tuple[Any, ...]) -> bool:
 
 
 def _dependency(bundle: Bundle, document: Document, text: str, keys: tuple[Any, ...]) -> Iterator[Problem]:
-    name = text.partition("[")[0].strip().lower()
-    if name.endswith(".whl") or "/" in name:
-        yield from _wheel(bundle, document, text.partition("[")[0], keys)
-    elif name.startswith(("pyspark", "databricks-connect", "delta-spark")) or "[local]" in text:
+    name = _EXTRAS.sub("", text).strip()
+    extras = {extra.strip() for found in _EXTRAS.findall(text) for extra in found.split(",")}
+    if name.lower().startswith(("pyspark", "databricks-connect", "delta-spark")) or "local" in extras:
         message = f"{text!r} installs pyspark, which stops a serverless session"
         yield Problem(document.path, document.line(*keys), message)
+    # `-r file` and `name @ address` are pip's
+    if (name.endswith(".whl") or "/" in name) and not name.startswith("-") and "@" not in name:
+        yield from _wheel(bundle, document, name, keys)
 
 
 def _wheel(bundle: Bundle, document: Document, pattern: str, keys: tuple[Any, ...]) -> Iterator[Problem]:
-    """A wheel is there, or an artifact of the bundle builds it."""
-    folder, _, name = pattern.rpartition("/")
+    """A wheel is there, or an artifact of the bundle builds it, or it lies where only a workspace can look."""
+    folder, _, name = REFERENCE.sub("*", pattern).rpartition("/")
+    if elsewhere(pattern) or "*" in folder:
+        return
     place = (document.path.parent / folder).resolve()
     if any(fnmatch.fnmatch(path.name, name) for path in place.glob("*")):
         return

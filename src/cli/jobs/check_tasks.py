@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from finlake.cli.jobs.bundle import Bundle, Resource
-from finlake.cli.jobs.check_commands import entry_point_problems, option_problems
+from finlake.cli.jobs.check_calls import call_problems
+from finlake.cli.jobs.check_commands import option_problems
+from finlake.cli.jobs.check_entry_points import entry_point_problems
+from finlake.cli.jobs.check_files import brings_wheel
 from finlake.cli.jobs.check_keys import CONDITION, DEPENDENCY, JOB, LOOP, TASK, unknown_keys
 from finlake.cli.jobs.check_references import Place, reference_problems
+from finlake.cli.jobs.check_values import value_problems
 from finlake.cli.jobs.conditions import OPERATORS
 from finlake.cli.jobs.cron import cron_problems
 from finlake.cli.jobs.graph import RUN_IF, dependencies
@@ -85,12 +89,12 @@ def _task_problems(bundle: Bundle, place: Place, before: set[str], tasks: list[d
     if task.get("run_if") and task["run_if"] not in RUN_IF:
         yield place.problem(f"unknown run_if {task['run_if']!r}{suggestion(str(task['run_if']), RUN_IF)}", "run_if")
     yield from _outcomes(place, tasks)
-    yield from _compute(place)
+    yield from _compute(bundle, place)
     yield from reference_problems(place, before, tasks)
     if "python_wheel_task" in task:
         yield from _wheel_problems(bundle, place)
     if "run_job_task" in task:
-        yield from _call_problems(bundle, place)
+        yield from call_problems(bundle.resources, place)
     if "condition_task" in task:
         yield from _condition(place, task["condition_task"] or {})
     loop = task.get("for_each_task")
@@ -131,11 +135,13 @@ def _outcomes(place: Place, tasks: list[dict[str, Any]]) -> Iterator[Problem]:
             yield place.problem(message, "depends_on", i)
 
 
-def _compute(place: Place) -> Iterator[Problem]:
+def _compute(bundle: Bundle, place: Place) -> Iterator[Problem]:
+    written = _as_written(bundle, place.job)
     for field, listing in (("environment_key", "environments"), ("job_cluster_key", "job_clusters")):
         name = place.task.get(field)
         known = [str(item.get(field)) for item in place.job.data.get(listing) or []]
-        if name is not None and str(name) not in known:
+        open_ended = not isinstance(written.get(listing) or [], list)  # a variable stands for the list
+        if name is not None and str(name) not in known and not open_ended:
             yield place.problem(f"unknown {field} {name!r}{suggestion(str(name), known)}", field)
     if "python_wheel_task" not in place.task:
         return
@@ -144,6 +150,31 @@ def _compute(place: Place) -> Iterator[Problem]:
     on_cluster = any(key in place.task for key in _COMPUTE[1:])
     if on_cluster and not any("whl" in library for library in place.task.get("libraries") or []):
         yield place.problem("runs on a cluster without the wheel; add libraries: [{whl: ../dist/*.whl}]")
+    package = str((place.task["python_wheel_task"] or {}).get("package_name"))
+    name = place.task.get("environment_key")
+    if name is not None and not on_cluster and not _environment_brings_wheel(written, str(name), package):
+        message = f"runs in environment {name!r} without the wheel; add ../dist/*.whl to its dependencies"
+        yield place.problem(message, "environment_key")
+
+
+def _as_written(bundle: Bundle, job: Resource) -> dict[str, Any]:
+    """The job with the variables that stand for lists and mappings."""
+    return bundle.resources.get(("jobs", job.key), job).data
+
+
+def _environment_brings_wheel(job: dict[str, Any], name: str, package: str) -> bool:
+    """False only where it is certain: all of the environment is written out, and nothing in it can be the wheel."""
+    environments = job.get("environments") or []
+    if not isinstance(environments, list):
+        return True
+    found = [item for item in environments if isinstance(item, dict) and item.get("environment_key") == name]
+    if not found:
+        return True  # said where the environment is looked up
+    spec = found[0].get("spec") or {}
+    if not isinstance(spec, dict) or "base_environment" in spec:
+        return True
+    dependencies = spec.get("dependencies") or []
+    return not isinstance(dependencies, list) or any(brings_wheel(str(item), package) for item in dependencies)
 
 
 def _wheel_problems(bundle: Bundle, place: Place) -> Iterator[Problem]:
@@ -158,24 +189,7 @@ def _wheel_problems(bundle: Bundle, place: Place) -> Iterator[Problem]:
     if wheel.get("package_name") == "finlake" and all(isinstance(item, str) for item in parameters):
         for i, message in option_problems(parameters):
             yield place.problem(message, *at, i)
+        for i, message in value_problems(bundle, parameters):
+            yield place.problem(message, *at, i)
         if "--conf" not in parameters:
             yield place.problem("is not told --conf; the configuration is not in the wheel", *at)
-
-
-def _call_problems(bundle: Bundle, place: Place) -> Iterator[Problem]:
-    call = place.task["run_job_task"]
-    parts = str(call.get("job_id", "")).removeprefix("${").removesuffix("}").split(".")
-    if len(parts) != 4 or parts[:2] != ["resources", "jobs"] or parts[3] != "id":
-        yield place.problem("job_id must be ${resources.jobs.<name>.id}", "run_job_task", "job_id")
-        return
-    called = bundle.resources.get(("jobs", parts[2]))
-    if called is None:
-        return
-    known = [str(item.get("name")) for item in called.data.get("parameters") or []]
-    at = ("run_job_task", "job_parameters")
-    for name, value in (call.get("job_parameters") or {}).items():
-        if name not in known:
-            message = f"job {parts[2]} has no parameter {name!r}{suggestion(name, known)}"
-            yield place.problem(message, *at, name)
-        if not isinstance(value, str):
-            yield place.problem(f"parameter {name!r} must be text, got {value!r}", *at, name)

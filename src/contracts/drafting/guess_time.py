@@ -42,7 +42,7 @@ def guess_time(values: list[str | None], counts: Counter[str], by_name: bool, wh
         timed = any(len(text) > 10 and not re.fullmatch(r".{10}[ T]00:00(:00(\.0+)?)?", text) for text in tried)
         zoned = sum(bool(re.search(r"(Z|z|[+-]\d{2}:?\d{2})$", text[10:])) for text in tried) > len(tried) / 2
         kind = "timestamp" if timed or any(len(text) > 10 for text in tried) else "date"
-        return _moments(values, counts, kind, "iso", _iso, zoned)
+        return _moments(values, counts, kind, "iso", iso_moment, zoned)
     digits = sum(text.isdigit() for text in tried)
     if digits > len(tried) / 2:
         return _digits(values, counts, tried) if by_name else None
@@ -83,21 +83,23 @@ def _share(tried: list[str], test: Callable[[str], object]) -> float:
 
 
 def _reader(python: str) -> Callable[[str], datetime | None]:
-    return lambda text: _parse(text, python)
+    return lambda text: parse_by(text, python)
 
 
 def _sized(python: str, width: int) -> Callable[[str], bool]:
-    return lambda text: len(text) == width and _plausible(_parse(text, python))
+    return lambda text: len(text) == width and _plausible(parse_by(text, python))
 
 
-def _parse(text: str, python: str) -> datetime | None:
+def parse_by(text: str, python: str) -> datetime | None:
+    """The moment by a pattern of strptime, or None."""
     try:
         return datetime.strptime(text, python)
     except ValueError:
         return None
 
 
-def _iso(text: str) -> datetime | None:
+def iso_moment(text: str) -> datetime | None:
+    """The moment an ISO text says, naive where it says no offset; None if it is none."""
     try:
         return datetime.fromisoformat(re.sub(r"[.,](\d{6})\d+", r".\1", text.replace("z", "Z").replace(" +", "+")))
     except ValueError:

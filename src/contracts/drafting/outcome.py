@@ -30,7 +30,10 @@ class Outcome:
 
 
 def outcome_of(made: Proposal, target: Guess, days: int) -> Outcome:
+    """The label of `target`, learnt when the contract says so, else guessed from the sample of `days`."""
     condition, hits = _condition(target)
+    if target.name in made.later:
+        return _as_said(made, target, condition, hits)
     clock = _clock(made, target)
     if clock is None:
         wait = max(1, min(30, days // 10))
@@ -41,6 +44,20 @@ def outcome_of(made: Proposal, target: Guess, days: int) -> Outcome:
     wait = math.ceil(gaps[int(0.99 * (len(gaps) - 1))]) + 1
     why = f"99% of {clock.name} lie within {wait} days of {made.happened_at.name if made.happened_at else ''}"
     return Outcome(target, condition, hits, clock.name, clock, wait, why)
+
+
+def _as_said(made: Proposal, target: Guess, condition: str, hits: list[bool | None]) -> Outcome:
+    """By the clock under `known_later`."""
+    said = made.later[target.name]
+    delay = said.plus.days if said.plus else 0.0
+    clock = next((guess for guess in made.guesses if guess.name == said.column), None)
+    gaps = [] if clock is None else [(b - a).total_seconds() / 86400 for a, b in _pairs(made.happened_at, clock)]
+    gaps = sorted(gap for gap in gaps if gap >= 0)
+    if clock is None or clock is made.happened_at or not gaps:
+        return Outcome(target, condition, hits, said.column, None, max(1, math.ceil(delay)), "as the contract says")
+    wait = math.ceil(gaps[int(0.99 * (len(gaps) - 1))] + delay) + 1
+    why = f"99% are known within {wait} days, by {clock.name} as the contract says"
+    return Outcome(target, condition, hits, said.column, clock, wait, why)
 
 
 def _condition(target: Guess) -> tuple[str, list[bool | None]]:
@@ -82,7 +99,9 @@ def _positive(target: Guess) -> set[str]:
 
 def _clock(made: Proposal, target: Guess) -> Guess | None:
     for guess in made.guesses:
-        if guess in (made.happened_at, made.known_at, target) or guess.moments is None or not guess.hints("outcome"):
+        if guess in (made.happened_at, made.known_at, target) or guess.name == made.latest_by:
+            continue
+        if guess.moments is None or not guess.hints("outcome"):
             continue
         pairs = list(_pairs(made.happened_at, guess))
         if len(pairs) >= 50 and sum(b >= a for a, b in pairs) >= 0.97 * len(pairs):

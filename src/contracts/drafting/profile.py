@@ -74,8 +74,8 @@ class Guess:
         return parts(self.name)
 
     def hints(self, kind: str) -> bool:
-        """Whether a part of the name is one of the words of this kind."""
-        return hinted(self.name, kind)
+        """Whether a part of its name, or of its header, is one of the words of this kind."""
+        return hinted(self.name, kind) or hinted(snake(self.raw), kind)
 
     @property
     def repeats(self) -> float:

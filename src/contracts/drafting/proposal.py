@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import combinations
 
+from finlake.config import Clock
 from finlake.contracts.drafting.profile import Guess, currency_of, decimal_mark, null_words, profile
 from finlake.contracts.drafting.sample import Sample
 
@@ -34,6 +35,8 @@ class Proposal:
     known_why: str
     latest_why: str = ""
     expect: list[dict[str, object]] = field(default_factory=list)
+    later: dict[str, Clock] = field(default_factory=dict)  # said by a contract: columns with a clock of their own
+    latest_by: str = ""
 
     def guess(self, name: str) -> Guess | None:
         """By the name in silver or as it arrives."""

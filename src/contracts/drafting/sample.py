@@ -50,16 +50,16 @@ def read_sample(path: Path, rows: int = ROWS) -> Sample:
     with path.open("rb") as file:
         magic = file.read(4)
     if magic == b"PAR1":
-        return _parquet(path, rows)
+        return parquet_sample(path, rows)
     head = _head(path)
     encoding, why = encoding_of(head)
     start = head.decode(encoding, errors="ignore").lstrip("\ufeff \r\n\t")
     if not start.strip("\0"):
         raise InputError(f"{path} holds no text; a contract is drafted from a file with some rows")
     if start.startswith("<"):
-        return _xml(path, rows)
+        return xml_sample(path, rows)
     if start.startswith("{"):
-        return _jsonl(path, encoding, rows)
+        return jsonl_sample(path, encoding, rows)
     if start.startswith("["):
         raise InputError(f"{path} is one JSON array; write one object a line (jsonl), for example with: jq -c '.[]'")
     if b"\0" in head[:1000] and not encoding.startswith("utf-16"):
@@ -125,15 +125,18 @@ def lines_of(path: Path, encoding: str) -> Iterator[str]:
         return
 
 
-def rows_of(path: Path, sample: Sample) -> Iterator[list[str]]:
-    """All data rows of a CSV file as the sample says it is written."""
+def rows_of(path: Path, sample: Sample, whole: bool = False) -> Iterator[list[str]]:
+    """All data rows of a CSV file as the sample says it is written; the `whole` file has its header, too."""
     read = sample.read
+    quote, escape = read.get("quote", '"'), read.get("escape", '"')
     reader = csv.reader(
         lines_of(path, read.get("encoding", "utf-8")),
         delimiter=read.get("delimiter", ",").replace("\\t", "\t"),
-        quotechar=read.get("quote", '"'),
+        quotechar=quote or None,
+        quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
+        escapechar=None if escape in (quote, '"', "") else escape,
     )
-    if read.get("header", True):
+    if read.get("header", True) and not whole:
         next(reader, None)
     return reader
 
@@ -244,7 +247,8 @@ def _numeric(text: str) -> bool:
     return bool(bare) and bare.isdigit()
 
 
-def _jsonl(path: Path, encoding: str, rows: int) -> Sample:
+def jsonl_sample(path: Path, encoding: str, rows: int) -> Sample:
+    """The first objects of a JSON lines file."""
     columns: dict[str, list[str | None]] = {}
     types: dict[str, set[str]] = {}
     count, broken, complete = 0, 0, True
@@ -284,7 +288,8 @@ def _json_text(value: Any) -> str | None:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _parquet(path: Path, rows: int) -> Sample:
+def parquet_sample(path: Path, rows: int) -> Sample:
+    """The first rows of a Parquet file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -335,7 +340,8 @@ def _arrow_text(column: Any, kind: str | None) -> list[str | None]:
     return [None if value is None or value != value else str(value) for value in values]
 
 
-def _xml(path: Path, rows: int) -> Sample:
+def xml_sample(path: Path, rows: int, row_tag: str | None = None) -> Sample:
+    """The first `row_tag` elements, without it those of the first element that repeats."""
     depths: Counter[tuple[int, str]] = Counter()
     wide: Counter[tuple[int, str]] = Counter()
     depth = 0
@@ -355,8 +361,10 @@ def _xml(path: Path, rows: int) -> Sample:
         if not depths:
             raise InputError(f"{path} is not XML: {error}") from error
     repeated = [place for place, count in depths.items() if count > 1 and wide[place] > count]
+    if row_tag:
+        repeated = [place for place in depths if place[1] == _local(row_tag)]
     if not repeated:
-        raise InputError(f"{path}: no element repeats, so there are no rows")
+        raise InputError(f"{path}: no element {f'is called {row_tag}' if row_tag else 'repeats'}, so there are no rows")
     level, tag = min(repeated, key=lambda place: (place[0], -depths[place]))
     columns: dict[str, list[str | None]] = {}
     count, complete, depth = 0, True, 0

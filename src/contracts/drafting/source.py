@@ -143,13 +143,20 @@ def _clocks(made: Proposal, later: list[tuple[list[str], str, str]]) -> list[str
         )
     if later:
         lines.append("known_later:")
+    lines += later_lines(later)
+    if made.zone[1]:
+        lines.append(noted(f"zone: {made.zone[0]}", made.zone[1]))
+    return lines
+
+
+def later_lines(later: list[tuple[list[str], str, str]]) -> list[str]:
+    """The entries of `known_later`: (columns, clock, why)."""
+    lines = []
     for columns, clock, why in later:
         lines.append(noted(f"  - columns: {scalar(columns)}", why))
         lines.append(
             noted(f"    known_at: {clock}", "" if "plus" not in clock else "A GUESS TO CONFIRM: when do you learn it?")
         )
-    if made.zone[1]:
-        lines.append(noted(f"zone: {made.zone[0]}", made.zone[1]))
     return lines
 
 

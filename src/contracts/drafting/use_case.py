@@ -40,6 +40,7 @@ def propose_use_case(made: Proposal, source: str, label: str, last: datetime | N
     first, end = _span(made, last)
     outcome = outcome_of(made, target, (end - first).days)
     later = [guess for guess in (target, outcome.clock_column) if guess]
+    later += [guess for guess in made.guesses if guess.name in made.later and guess not in later]
     leaks = [guess for guess in made.guesses if guess not in later and tells(guess, outcome.hits)]
     usable = [guess for guess in made.guesses if guess not in later and guess not in leaks]
     entity = _entity(made, usable)
@@ -52,9 +53,10 @@ def propose_use_case(made: Proposal, source: str, label: str, last: datetime | N
     features = ([group] if has_group else []) + [f"this.{guess.name}" for guess in numbers]
     if not features:
         raise InputError("no column is left to learn from: every other one is a key, a time, private or too varied")
-    text = _use_case(made, name, source, target, outcome, features, [*later, *leaks], entity, numbers, (first, end))
-    columns = [guess.name for guess in later]
-    return UseCaseDraft(name, group if has_group else "", group_text, text, [(columns, outcome.clock, outcome.why)])
+    text = _use_case(made, name, source, target, outcome, features, later, leaks, entity, numbers, (first, end))
+    columns = [guess.name for guess in later if guess.name not in made.later]
+    new = [] if target.name in made.later else [(columns, outcome.clock, outcome.why)]
+    return UseCaseDraft(name, group if has_group else "", group_text, text, new)
 
 
 def _span(made: Proposal, last: datetime | None) -> tuple[datetime, datetime]:
@@ -172,13 +174,14 @@ def _use_case(
     target: Guess,
     outcome: Outcome,
     features: list[str],
-    never: list[Guess],
+    later: list[Guess],
+    leaks: list[Guess],
     entity: Guess | None,
     numbers: list[Guess],
     span: tuple[datetime, datetime],
 ) -> str:
     rate = sum(hit is True for hit in outcome.hits) / max(sum(hit is not None for hit in outcome.hits), 1)
-    unsure = [guess.name for guess in never[1:] if guess is not outcome.clock_column]
+    unsure = [guess.name for guess in leaks]
     lines = [
         "# yaml-language-server: $schema=../schema/use_case.json",
         f"# Drafted for {target.raw}: {rate:.2%} of the sampled rows are positive.",
@@ -197,7 +200,7 @@ def _use_case(
         "features:",
         *(f"  - {feature}" for feature in features),
         noted(
-            f"never: {scalar([guess.name for guess in never])}",
+            f"never: {scalar([guess.name for guess in [*later, *leaks]])}",
             f"{', '.join(unsure)} nearly tell the label alone: surely known only later"
             if unsure
             else "the label, and what is known with it",
