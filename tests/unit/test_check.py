@@ -43,6 +43,15 @@ MISTAKES = [
     (CLAIMS, "format: dd.MM.yyyy HH:mm,", "format: dd.mm.yyyy,", ["mm are minutes"]),
     (CLAIMS, "format: dd.MM.yyyy HH:mm,", "format: '%d.%m.%Y',", ["for example dd.MM.yyyy"]),
     (CLAIMS, "format: dd.MM.yyyy HH:mm,", "format: DD.MM.YYYY,", ["write yyyy"]),
+    (CLAIMS, "format: dd.MM.yyyy HH:mm,", "format: MM.yyyy,", ["lacks the year or the day"]),
+    (
+        CLAIMS,
+        "  closed: {type: date, format: iso}\nkey: claim_no\nlatest_by: reported\nhappened_at: happened\nknown_at: reported\n"
+        "known_later:\n  - columns: [outcome, closed]\n    known_at: closed\n",
+        "  closed: {type: date, format: MMM-yyyy}\nkey: claim_no\nlatest_by: reported\nhappened_at: happened\n"
+        "known_at: reported\nknown_later:\n  - columns: [outcome, closed]\n    known_at: closed\n",
+        ["'closed' is a month and read as its first day", "write {closed plus: 31 days}"],
+    ),
     (
         CLAIMS,
         "  region: {type: text}\n",

@@ -187,6 +187,25 @@ def test_a_use_case_is_drafted_with_its_label_known_later(tmp_path: Path, zoo: d
     assert "this.amount" in made.features
 
 
+def test_a_month_is_known_when_it_is_over(tmp_path: Path) -> None:
+    file = tmp_path / "loans.csv"
+    months = [datetime(2015 + n // 12, 1 + n % 12, 1) for n in range(60)]
+    lines = [
+        f"L{n},{months[n // 10]:%b-%Y},{months[n // 10 + 6]:%b-%Y},{n % 9},{'bad' if n % 7 == 0 else 'paid'}"
+        for n in range(500)
+    ]
+    file.write_text("\n".join(["loan_id,issued,settled,size,status", *lines]) + "\n")
+    config = drafted(tmp_path, file, "--use-case", "status")
+    assert [str(problem) for problem in all_problems(config, None)] == []
+    source = config.source("things")
+    assert (source.columns["issued"].type, source.columns["issued"].format) == ("date", "MMM-yyyy")
+    clocks = [source.known_at, source.known_later[0].known_at]
+    assert [(clock.column, clock.plus.days if clock.plus else 0) for clock in clocks] == [
+        ("happened_at", 31),
+        ("settled", 31),
+    ]
+
+
 def test_a_column_that_gives_the_label_away_is_put_under_never(tmp_path: Path, zoo: dict[str, Path]) -> None:
     made = drafted(tmp_path, zoo["plain.csv"], "--use-case", "Fraud").use_case("things_fraud")
     assert "recovered" in made.never

@@ -41,9 +41,9 @@ def outcome_of(made: Proposal, target: Guess, days: int) -> Outcome:
             target, condition, hits, f"{{happened_at plus: {wait} days}}", None, wait, "known later than the row itself"
         )
     gaps = sorted((b - a).total_seconds() / 86400 for a, b in _pairs(made.happened_at, clock) if b >= a)
-    wait = math.ceil(gaps[int(0.99 * (len(gaps) - 1))]) + 1
+    wait = math.ceil(gaps[int(0.99 * (len(gaps) - 1))]) + (31 if clock.month_only else 1)
     why = f"99% of {clock.name} lie within {wait} days of {made.happened_at.name if made.happened_at else ''}"
-    return Outcome(target, condition, hits, clock.name, clock, wait, why)
+    return Outcome(target, condition, hits, clock.clock, clock, wait, why)
 
 
 def _as_said(made: Proposal, target: Guess, condition: str, hits: list[bool | None]) -> Outcome:

@@ -70,6 +70,16 @@ class Guess:
     values: list[str | None] = field(default_factory=list)
 
     @property
+    def month_only(self) -> bool:
+        """Whether it is a month without a day, which is read as its first day."""
+        return self.type == "date" and self.format is not None and "M" in self.format and "d" not in self.format
+
+    @property
+    def clock(self) -> str:
+        """As a clock: a month is known when it is over."""
+        return f"{{{self.name} plus: 31 days}}" if self.month_only else self.name
+
+    @property
     def words(self) -> set[str]:
         return parts(self.name)
 

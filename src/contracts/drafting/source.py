@@ -134,13 +134,11 @@ def _clocks(made: Proposal, later: list[tuple[list[str], str, str]]) -> list[str
     else:
         lines.append(noted(f"happened_at: {made.happened_at.name}", made.happened_why))
     if made.known_at:
-        lines.append(noted(f"known_at: {made.known_at.name}", made.known_why))
+        lines.append(noted(f"known_at: {made.known_at.clock}", made.known_why))
     else:
-        lines.append(
-            noted(
-                "known_at: {happened_at plus: 1 day}", "A GUESS TO CONFIRM: how long until such a row is in your hands?"
-            )
-        )
+        wait = "31 days" if made.happened_at and made.happened_at.month_only else "1 day"
+        ask = "A GUESS TO CONFIRM: how long until such a row is in your hands?"
+        lines.append(noted(f"known_at: {{happened_at plus: {wait}}}", ask))
     if later:
         lines.append("known_later:")
     lines += later_lines(later)
