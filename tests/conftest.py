@@ -13,9 +13,16 @@ from finlake.lakehouse.session import open_session, use_utc
 
 use_utc()
 
-# Hundreds of small plans that run once each: writing and compiling code for them takes longer than walking them.
+# Hundreds of small plans that run once each: writing and compiling code for them takes longer than walking them, and
+# planning them again at each exchange longer than leaving them.
 # One run of the small lake and the page of one's own table have the settings that users have.
-NO_CODE = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+NO_CODE = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.shuffle.partitions": "1",
+    "spark.databricks.delta.snapshotPartitions": "1",
+}
 
 
 @pytest.fixture(scope="session")

@@ -18,10 +18,10 @@ def figure(run: str, name: str, value: float, day: int) -> tuple[Any, ...]:
 
 def test_a_list_of_figures_is_that_of_the_newest_run(lake: Lake) -> None:
     rows = [
-        figure("old", "demo.warning.1", 1, 0),
-        figure("old", "demo.warning.2", 2, 0),
-        figure("old", "demo.seed", 7, 0),
-        figure("new", "demo.warning.1", 3, 1),
+        figure("old", "demo.warning.1", 1.0, 0),
+        figure("old", "demo.warning.2", 2.0, 0),
+        figure("old", "demo.seed", 7.0, 0),
+        figure("new", "demo.warning.1", 3.0, 1),
     ]
     lake.append("ops.figures", lake.spark.createDataFrame(rows, FIGURES))
     newest = "row_number() OVER (PARTITION BY use_case, figure ORDER BY recorded_at DESC)"
