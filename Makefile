@@ -44,7 +44,7 @@ test: lint types unit ## lint, types, architecture and all tests (DATA=folder fo
 	@$(BIN)/python -m pytest tests/spark
 	@$(BIN)/python -m pytest tests/jobs
 
-long: $(READY) ## kill -9 in the middle of every step, and repair; with DATA=folder the public files too (25 minutes, not part of make test)
+long: $(READY) ## kill -9 in the middle of every step, and repair; with DATA=folder the public files too (not part of make test)
 	@$(BIN)/python -m pytest tests/long
 
 unit: $(READY) ## the tests that need no Spark, in seconds
