@@ -59,9 +59,14 @@ class BusyError(FinlakeError):
     """Another process holds the lock of this writing step."""
 
 
+def near_names(name: str, known: Iterable[str]) -> list[str]:
+    """At most three known names that `name` may have meant, the nearest first."""
+    return difflib.get_close_matches(name, sorted(set(known)), n=3, cutoff=0.6)
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?`, else an empty string."""
-    near = difflib.get_close_matches(name, sorted(set(known)), n=3, cutoff=0.6)
+    near = near_names(name, known)
     return "; did you mean " + " or ".join(repr(n) for n in near) + "?" if near else ""
 
 

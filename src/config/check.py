@@ -11,7 +11,7 @@ from finlake.config.check_marts import check_marts
 from finlake.config.check_use_case import check_use_case
 from finlake.config.load import Config, Problem, other_layers
 from finlake.config.source import Column, Source
-from finlake.config.words import known_zone, silver_column, sql_columns, time_of_day, unread
+from finlake.config.words import is_month, known_zone, silver_column, sql_columns, time_of_day, unread
 from finlake.errors import FinlakeError, suggestion
 
 ADDED_BY_SILVER = ("event_ts", "known_from", "known_to")
@@ -126,7 +126,7 @@ def _format_problem(text: str, kind: str) -> str:
         return f"{text!r}: no meaning is known for {', '.join(unknown)}; put plain text between '…'"
     if "mm" in bare and "M" not in bare and "y" in bare:
         return f"{text!r}: mm are minutes; months are MM"
-    if "y" not in bare or ("d" not in bare and (kind != "date" or not _is_month(text))):
+    if "y" not in bare or ("d" not in bare and (kind != "date" or not is_month(text))):
         return f"{text!r} lacks the year or the day"
     if kind == "date" and any(letter in bare for letter in "HKkhms"):
         return f"{text!r} has a time of day; use type timestamp, or leave the time out"
@@ -167,18 +167,12 @@ def _clock(source: Source, clock: Clock, where: str, keys: tuple[object, ...]) -
     if column and column.type not in ("date", "timestamp"):
         yield f"{where}: {clock.column!r} is {column.type}; a clock is a date or a timestamp", keys
     dated = source.silver_columns.get(source.happened_at) if clock.column == "happened_at" and not column else column
-    if where != "happened_at" and dated and _is_month(dated.format) and clock.plus is None:
+    if where != "happened_at" and dated and is_month(dated.format) and clock.plus is None:
         yield (
             f"{where}: {clock.column!r} is a month and read as its first day, before most of it is known; "
             f"write {{{clock.column} plus: 31 days}}",
             keys,
         )
-
-
-def _is_month(form: str | None) -> bool:
-    """Whether a format has a month and no day."""
-    bare = re.sub(r"'[^']*'", "", form or "")
-    return "d" not in bare and ("M" in bare or "L" in bare)
 
 
 def _expectations(config: Config, source: Source) -> Found:

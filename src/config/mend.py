@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from copy import deepcopy
 from typing import Any, TypeVar
@@ -10,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from finlake.config.explain import is_union_tag, keys_at
+from finlake.errors import near_names
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -32,13 +32,13 @@ def as_meant(model: type[M], data: dict[str, Any], errors: ValidationError) -> M
             if item["type"] == "extra_forbidden":
                 value = node.pop(last)
                 missing = set(keys_at(model, tuple(above))) - set(node)
-                if meant := _near(str(last), missing):
-                    node[meant] = value
+                if meant := near_names(str(last), missing):
+                    node[meant[0]] = value
             elif item["type"] == "literal_error":
-                meant = _near(str(item["input"]), set(re.findall(r"'([^']*)'", item["ctx"]["expected"])))
-                if meant is None:
+                meant = near_names(str(item["input"]), re.findall(r"'([^']*)'", item["ctx"]["expected"]))
+                if not meant:
                     return None
-                node[last] = meant
+                node[last] = meant[0]
             elif item["type"] != "missing":
                 return None
         except (KeyError, IndexError, TypeError, AttributeError):
@@ -47,7 +47,3 @@ def as_meant(model: type[M], data: dict[str, Any], errors: ValidationError) -> M
         return model.model_validate(mended)
     except ValidationError:
         return None
-
-
-def _near(name: str, known: set[str]) -> str | None:
-    return next(iter(difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)), None)

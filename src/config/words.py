@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import time
 from zoneinfo import ZoneInfo, available_timezones
@@ -77,3 +78,9 @@ def _inside_label(node: exp.Expression) -> bool:
     """`label(use_case)` names a use case, not a column."""
     parent = node.parent
     return isinstance(parent, exp.Anonymous) and str(parent.this).lower() == "label"
+
+
+def is_month(form: str | None) -> bool:
+    """Whether a format has a month and no day."""
+    bare = re.sub(r"'[^']*'", "", form or "")
+    return "d" not in bare and ("M" in bare or "L" in bare)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from finlake.config.words import is_month
 from finlake.contracts.drafting.guess_time import Moments, guess_time
 from finlake.contracts.drafting.sample import Sample
 from finlake.contracts.masking import luhn
@@ -72,7 +73,7 @@ class Guess:
     @property
     def month_only(self) -> bool:
         """Whether it is a month without a day, which is read as its first day."""
-        return self.type == "date" and self.format is not None and "M" in self.format and "d" not in self.format
+        return self.type == "date" and is_month(self.format)
 
     @property
     def clock(self) -> str:
