@@ -72,8 +72,8 @@ check: $(READY) ## read all of conf/ and the bundle, and list every problem
 
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 lock: $(READY) ## resolve the locks again after a change of pyproject.toml (ARGS=--upgrade for newer versions)
-	@$(COMPILE) $(ARGS) --extra local pyproject.toml -o requirements.lock
-	@$(COMPILE) $(ARGS) --extra local --group dev pyproject.toml -o requirements-dev.lock
+	@$(COMPILE) $(ARGS) --extra local --extra postgres pyproject.toml -o requirements.lock
+	@$(COMPILE) $(ARGS) --extra local --extra postgres --group dev pyproject.toml -o requirements-dev.lock
 	@$(COMPILE) $(ARGS) --no-annotate --group jdk -o requirements-jdk.lock
 	@$(COMPILE) $(ARGS) --no-annotate --group setup -o requirements-uv.lock
 

@@ -47,6 +47,10 @@ class LeakageError(FinlakeError):
     """A feature knows what was not known at the moment of the decision."""
 
 
+class ParityError(FinlakeError):
+    """Two executions of one definition give different values."""
+
+
 class TrainingError(FinlakeError):
     """The training data or the environment does not allow a sound fit."""
 

@@ -40,3 +40,10 @@ def lake(spark, tmp_path: Path) -> Lake:
     for schema in SCHEMAS:
         spark.sql(f"DROP SCHEMA IF EXISTS spark_catalog.{schema} CASCADE")
     return open_lake(Config(tmp_path, Target(target="local", lake=str(tmp_path / "lake"))), spark)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that share a costly lake run in one worker; the others go where there is room."""
+    for item in items:
+        shared = next((name for name in ("demo", "one_run") if name in getattr(item, "fixturenames", ())), None)
+        item.add_marker(pytest.mark.xdist_group(shared or item.nodeid.partition("::")[0]))

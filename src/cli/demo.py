@@ -48,7 +48,7 @@ def run_demo(options: Options, *, payments: int, loans: int, seed: int) -> dict[
         return {"exit_code": 1}
     refused = planted_leak(lake, config, now, options)
     close(lake, config, now, result, refused, seed, time.monotonic() - began)
-    report = build_report(lake, (lake.root or Path(config.target.lake)) / "report")
+    report = build_report(lake, (lake.root or Path(config.target.lake)) / "report", config)
     click.echo(render(lake, config, report))
     return {"report": str(report)}
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TextIO
 
 import click
 
 from finlake.cli.options import Options
 from finlake.cli.sql import show
 from finlake.config import Config, UseCase
-from finlake.errors import UnknownNameError
+from finlake.errors import InputError, UnknownNameError
 
 
 def run_list(options: Options, use_case: str, form: str) -> dict[str, Any]:
@@ -73,9 +76,10 @@ def run_audit(options: Options, use_case: str) -> dict[str, Any]:
     Raises:
         LeakageError: there are some.
     """
-    from finlake.features.audit import audit, refuse_leaks
+    from finlake.features.leakage.declared import audit
+    from finlake.features.leakage.findings import refuse_leaks
     from finlake.lakehouse import open_lake
-    from finlake.pipelines.features import sources_needed
+    from finlake.pipelines.feature_build import sources_needed
 
     config = options.config()
     chosen = _chosen(config, use_case)
@@ -86,6 +90,95 @@ def run_audit(options: Options, use_case: str) -> dict[str, Any]:
         refuse_leaks(audit(one, config, versions))
         click.echo(f"{one.use_case}: no feature knows what was not known at the decision")
     return {}
+
+
+def run_plan(options: Options, use_case: str) -> dict[str, Any]:
+    """What a build of each use case's table would do, and from what."""
+    from finlake.lakehouse import open_lake
+    from finlake.pipelines.feature_build import Build
+    from finlake.pipelines.feature_versions import in_use
+    from finlake.pipelines.step import Step
+
+    config = options.config()
+    chosen = _chosen(config, use_case)
+    step = Step(open_lake(config), config, options.now(config), "plan", say=options.say)
+    rows: list[list[Any]] = []
+    for one in chosen:
+        versions = [(step, one, ""), *((old.step, old.use_case, old.table) for old in in_use(step, one))]
+        for seen, definitions, table in versions:
+            build = Build.open(seen, definitions, table)
+            changed = ", ".join(build.changed()) or "nothing"
+            rows.append([build.table, build.definition.partition(" ")[0], build.would(), changed])
+    show(["table", "definitions", "a build would", "changed since"], rows, "table")
+    return {}
+
+
+def run_answer(options: Options, row: TextIO, use_case: str) -> dict[str, Any]:
+    """Features of one row from the online store, as JSON; afterwards its windows hold the row.
+
+    Raises:
+        InputError: the file is not one JSON object.
+    """
+    from finlake.serving import open_features
+
+    try:
+        given = json.load(row)
+    except ValueError as error:
+        raise InputError(f"{row.name} is not JSON: {error}") from error
+    if not isinstance(given, dict):
+        raise InputError(f"{row.name} must hold one JSON object with the row's columns, not a {type(given).__name__}")
+    config = options.config()
+    with open_features(config, use_case) as features:
+        answer = features.decide(given, config.target.as_of)
+    known = datetime.fromtimestamp(answer.watermark / 1e6, UTC)
+    said = {"decision_key": answer.decision_key, "known_until": known.isoformat(), "features": answer.values}
+    click.echo(json.dumps(said, indent=2, ensure_ascii=False))
+    return {}
+
+
+def run_verify(options: Options, use_case: str, rows: int) -> dict[str, Any]:
+    """Compares every execution of the definitions with brute force, on decisions of the lake.
+
+    Raises:
+        ParityError: two executions differ; the first difference is shown with the rows that explain it.
+    """
+    from finlake.errors import ParityError
+    from finlake.features.agreement import table
+    from finlake.lakehouse import open_lake
+    from finlake.pipelines.step import Step
+    from finlake.pipelines.verify import verify
+
+    config = options.config()
+    chosen = _chosen(config, use_case)
+    step = Step(open_lake(config), config, options.now(config), "verify", say=options.say)
+    failed = []
+    for one in chosen:
+        found = verify(step, one, rows)
+        show(["feature", *found.executions], table(found.executions, found.features, found.differences), "table")
+        values = sum(len(found.features) * len(decisions) for decisions in found.executions.values())
+        if found.differences:
+            first = found.differences[0]
+            click.echo(f"first difference: {first}")
+            _show_rows(config, one, first.feature, found.rows)
+            failed.append(f"{len(found.differences)} of {values:,} values of {one.use_case} differ; first {first}")
+        else:
+            click.echo(f"{one.use_case}: {values:,} values agree with what looking at every version gives")
+    if failed:
+        raise ParityError("\n  ".join(failed))
+    return {}
+
+
+def _show_rows(config: Config, use_case: UseCase, feature: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """The rows a feature's window held; personal columns stay hidden."""
+    from finlake.features.definitions import select
+
+    definition = select(use_case, config).definitions.get(feature)
+    if definition is None or not rows:
+        click.echo("  its window held no rows")
+        return
+    columns = config.source(definition.source).silver_columns
+    names = [name for name in rows[0] if name not in columns or columns[name].pii is None]
+    show(names, [[row[name] for name in names] for row in rows], "table")
 
 
 def _chosen(config: Config, use_case: str) -> list[UseCase]:

@@ -10,23 +10,11 @@ from typing import Any
 
 import click
 
+from finlake.cli.feature_commands import with_commands
+from finlake.cli.groups import Commands
 from finlake.cli.options import Options, common
-from finlake.errors import FinlakeError, suggestion
+from finlake.errors import FinlakeError
 from finlake.pipelines.registry import AGAIN, REBUILDS, STEPS
-
-
-class Commands(click.Group):
-    """Lists commands in the order a person meets them, and suggests the one that was meant."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and not args[0].startswith("-") and args[0] not in self.commands:
-            raise click.UsageError(f"there is no command {args[0]!r}{suggestion(args[0], self.commands)}")
-        return super().resolve_command(ctx, args)
 
 
 @click.group(
@@ -194,62 +182,11 @@ def _step_command(name: str, argument: str | None, about: str) -> click.Command:
     return click.command(name=name, help=f"Step: {about}")(made)
 
 
-def _of_use_case(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option("--use-case", default="all", show_default=True, help="One by name, or all.")(command)
-
-
-def _unless_asked_more(build: Callable[..., Any] | None) -> Callable[..., Any]:
-    """The step itself, where no command of its own follows."""
-
-    @click.pass_context
-    def run(context: click.Context, /, **given: Any) -> Any:
-        if context.invoked_subcommand is None and build is not None:
-            return build(**given)
-        return None
-
-    return run
-
-
 for _name, (_argument, _about) in STEPS.items():
     cli.add_command(_step_command(_name, _argument, _about))
 
 
-_build = cli.commands["features"]
-features = Commands("features", params=_build.params, help=_build.help, invoke_without_command=True)
-features.callback = _unless_asked_more(_build.callback)
-cli.add_command(features)
-
-
-@features.command("list")
-@_of_use_case
-@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
-@common
-def list_features(options: Options, use_case: str, form: str) -> dict[str, Any]:
-    """Lists features with unit and meaning."""
-    from finlake.cli.features import run_list
-
-    return run_list(options, use_case, form)
-
-
-@features.command()
-@click.argument("feature")
-@_of_use_case
-@common
-def describe(options: Options, feature: str, use_case: str) -> dict[str, Any]:
-    """Shows a feature's definition and every column it comes from."""
-    from finlake.cli.features import run_describe
-
-    return run_describe(options, feature, use_case)
-
-
-@features.command()
-@_of_use_case
-@common
-def audit(options: Options, use_case: str) -> dict[str, Any]:
-    """Looks for features that know what was not known at the decision; builds nothing."""
-    from finlake.cli.features import run_audit
-
-    return run_audit(options, use_case)
+cli.add_command(with_commands(cli.commands["features"]))
 
 
 def execute(argv: list[str]) -> dict[str, Any]:

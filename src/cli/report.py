@@ -21,10 +21,11 @@ def run_report(options: Options, out: Path | None) -> dict[str, Any]:
     Raises:
         ConfigError: the lake has no folder of its own, and none was given.
     """
-    lake = open_lake(options.config())
+    config = options.config()
+    lake = open_lake(config)
     folder = out or (lake.root / "report" if lake.root else None)
     if folder is None:
         raise ConfigError(f"target {options.target!r} has no lake folder; say where the report goes with --out DIR")
-    path = build_report(lake, folder)
+    path = build_report(lake, folder, config)
     click.echo(path)
     return {"report": str(path)}

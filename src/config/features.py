@@ -7,11 +7,13 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from finlake.config.base import FixedLength, Model, Name, Template
+from finlake.config.expect import Expect
 
 OF_NUMBERS = ("sum", "mean", "min", "max", "std", "z_score", "slope", "quantile", "correlation", "first", "last")
 OF_ANYTHING = ("distinct", "entropy", "concentration")
-KINDS = ("count", "share", *OF_NUMBERS, *OF_ANYTHING, "time_since", "ratio", "row")
-_EVER = ("first", "last", "time_since")  # without `windows`: among all earlier rows
+OF_PLACES = ("distance", "speed")
+KINDS = ("count", "share", *OF_NUMBERS, *OF_ANYTHING, "time_since", *OF_PLACES, "lookup", "ratio", "row")
+_EVER = ("first", "last", "time_since", *OF_PLACES, "lookup")  # without `windows`: among all earlier rows
 _OF_DECISIONS = ("ratio", "row")
 _DECAYING = ("count", "sum", "mean")
 
@@ -20,7 +22,7 @@ class Feature(Model):
     """One definition; with several windows it makes one feature for each."""
 
     count: Literal["rows"] | None = None
-    sum: str | None = Field(None, description="a column of the source")
+    sum: str | None = Field(None, description="a column of the source, or an SQL expression over its columns")
     mean: str | None = None
     min: str | None = None
     max: str | None = None
@@ -43,6 +45,15 @@ class Feature(Model):
         description="a row condition; label(<use case>) = 1 uses labels as reported by then",
     )
     time_since: Literal["last row"] | None = Field(None, description="time from the latest earlier row, in `unit`")
+    distance: tuple[str, str] | None = Field(
+        None, description="[latitude, longitude]: km from the place of the latest earlier row"
+    )
+    speed: tuple[str, str] | None = Field(
+        None, description="[latitude, longitude]: km/h from the place and time of the latest earlier row"
+    )
+    lookup: str | None = Field(
+        None, description="an SQL expression over the source's columns, as the entity's latest row says it"
+    )
     ratio: tuple[str, str] | None = Field(None, description="[this.<column> or feature, feature or this.<column>]")
     row: str | None = Field(
         None,
@@ -59,10 +70,12 @@ class Feature(Model):
     )
     zone: str | None = Field(None, description="time zone for hour() and other parts of times")
     unit: str = ""
+    owner: str = Field("", description="who answers for it; default: the group's owner")
     say: str | None = Field(
         None,
         description="words for reasons: {value}, {usual}, {window}, {known_until}, {<feature>}",
     )
+    expect: Expect | None = Field(None, description="what its values must be in each period")
 
     @model_validator(mode="before")
     @classmethod
@@ -78,6 +91,8 @@ class Feature(Model):
             raise ValueError(f"needs exactly one of {', '.join(KINDS)}; got {', '.join(given) or 'none'}")
         if not self.windows and given[0] not in (*_EVER, *_OF_DECISIONS):
             raise ValueError(f"`{given[0]}` needs `windows`, for example [1h, 30d]")
+        if self.lookup and self.windows:
+            raise ValueError("`lookup` takes no `windows`: it is the entity's latest row, however old")
         if self.half_life and given[0] not in _DECAYING:
             raise ValueError(f"`half_life` goes with {', '.join(_DECAYING)}, not with {given[0]}")
         if self.quantile and not 0 <= self.quantile[1] <= 1:
@@ -90,12 +105,17 @@ class Feature(Model):
 
     @property
     def measured(self) -> tuple[str, ...]:
-        """Columns of the rows in the window that the feature measures."""
-        if self.correlation:
-            return self.correlation
+        """Columns, or expressions over columns, of the rows in the window that the feature measures."""
+        if self.correlation or self.distance or self.speed:
+            return self.correlation or self.distance or self.speed or ()
         if self.quantile:
             return (self.quantile[0],)
-        return (str(getattr(self, self.kind)),) if self.kind in (*OF_NUMBERS, *OF_ANYTHING) else ()
+        return (str(getattr(self, self.kind)),) if self.kind in (*OF_NUMBERS, *OF_ANYTHING, "lookup") else ()
+
+    @property
+    def own_columns(self) -> tuple[str, ...]:
+        """Columns of the scored row itself that the feature sets against its window."""
+        return (self.z_score,) if self.z_score else self.distance or self.speed or ()
 
 
 class FeatureGroup(Model):

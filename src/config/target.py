@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from finlake.config.base import Model, Name
+
+_PASSWORD = re.compile(r"^[^:]*://[^/@]*:[^/@]+@|password\s*=", re.IGNORECASE)  # of a URI, or of key=value pairs
 
 
 class MLflow(Model):
@@ -16,6 +20,32 @@ class MLflow(Model):
         description="`sqlite` under the lake, `databricks-uc`, or a registry URI",
     )
     experiment: str = Field("finlake", description="name or workspace path prefix; the use case is appended")
+
+
+class Online(Model):
+    store: Literal["sqlite", "postgres"] = Field(
+        "sqlite", description="a file, or a PostgreSQL server (Lakebase is one)"
+    )
+    path: str = Field("online.db", description="sqlite: the file; relative to the lake if not absolute")
+    dsn: str | None = Field(
+        None,
+        description="postgres: env:NAME, secret:scope/key, or a connection string without a password",
+    )
+    schema_: Name = Field("finlake_online", alias="schema", description="postgres: schema of the tables")
+
+    @model_validator(mode="after")
+    def _settings_of_the_store(self) -> Online:
+        other = {"sqlite": {"dsn", "schema_"}, "postgres": {"path"}}[self.store]
+        if unused := sorted(name.rstrip("_") for name in other & self.model_fields_set):
+            raise ValueError(f"store {self.store} has no {' and no '.join(unused)}")
+        if self.store == "postgres" and not self.dsn:
+            raise ValueError("store postgres needs dsn: env:NAME, secret:scope/key, or a connection string")
+        if self.dsn and _PASSWORD.search(self.dsn):
+            raise ValueError(
+                "dsn has a password in the clear; put the connection string into an environment variable or a secret "
+                "and write env:NAME or secret:scope/key, and change the password if this file was shared"
+            )
+        return self
 
 
 class Target(Model):
@@ -34,4 +64,5 @@ class Target(Model):
     require_approval: bool = Field(False, description="champion needs the approver's tag on the model version")
     as_of: datetime | None = Field(None, description="pretend it is this moment, for historical data; default: now")
     mlflow: MLflow = MLflow()
+    online: Online = Online()
     spark: dict[str, str] = Field({}, description="extra Spark settings of the local session")

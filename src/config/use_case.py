@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from finlake.config.base import Duration, Length, Model, Name
+from finlake.config.base import Duration, FixedLength, Length, Model, Name
 
 
 class Score(Model):
@@ -138,6 +138,14 @@ class Gates(Model):
     leaks: Literal["none"] = "none"
 
 
+class Online(Model):
+    """What the online store answers for."""
+
+    expires_after: FixedLength | None = Field(
+        Duration.parse("2d"), description="no answers from what was published longer ago; null: never"
+    )
+
+
 class UseCase(Model):
     use_case: Name
     purpose: str
@@ -156,3 +164,4 @@ class UseCase(Model):
     model: ModelChoice = ModelChoice()
     policy: Policy
     gates: Gates = Gates()
+    online: Online = Online()

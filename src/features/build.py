@@ -9,15 +9,16 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from finlake.config import Config, UseCase
-from finlake.features.columns import compile_expr
+from finlake.config import Config, Feature, UseCase
+from finlake.config.features import OF_PLACES
+from finlake.features.columns import Resolve, compile_expr, great_circle_km
 from finlake.features.components import window_components
-from finlake.features.decisions import key_text, lasting, without_columns
-from finlake.features.definitions import Definition, definition_digest, kinds, parse_derived, select
+from finlake.features.definitions import UNITS, Definition, definition_digest, kinds, parse_derived, select
 from finlake.features.expressions import Expr, Scope, parse
-from finlake.features.labels import match_columns, positive_periods, split_by_label
 from finlake.features.plan import Windowed, make_plan
-from finlake.features.rows import Resolve, RowSet, resolver, value_column, version_rows
+from finlake.features.row_columns import resolver, value_column
+from finlake.features.rows import RowSet
+from finlake.features.window_rows import window_rows
 
 META = ("decision_key", "event_ts", "decision_ts", "known_from")
 
@@ -114,43 +115,11 @@ def _components(
         F.unix_micros("decision_ts").alias("_moment"),
         F.unix_micros("known_from").alias("_first"),
     ).filter(F.col("_entity").isNotNull())
-    rows = _rows(versions, row_set, config, same, earliest)
+    rows = window_rows(versions, row_set, config, earliest)
+    if not same:
+        rows = rows.withColumn("_key", F.lit(None).cast("string"))
     own_early = same and (row_set.clock == "known" or use_case.score.as_of == "happened_at")
     return window_components(rows, asked, row_set, own_early)
-
-
-def _rows(
-    versions: Mapping[str, DataFrame], row_set: RowSet, config: Config, same: bool, earliest: datetime | None
-) -> DataFrame:
-    source = row_set.source
-    used = row_set.columns()
-    matches = {label: match_columns(config.use_case(label), source) for label in row_set.labels}
-    used |= {name for names in matches.values() for name in names}
-    frame = lasting(versions[source.source])
-    if row_set.clock == "event" and source.later_columns - used:
-        frame = without_columns(frame, source, sorted(used))
-    moved = row_set.clock == "known" and row_set.labels  # a label gives an old row a new time
-    if earliest is not None and row_set.reach is not None and not moved:
-        clock = F.col("event_ts" if row_set.clock == "event" else "known_from")
-        frame = frame.filter(clock >= F.lit(earliest - row_set.reach))
-    frame = version_rows(frame)
-    for label, columns in matches.items():
-        other = config.use_case(label)
-        label_source = config.source(other.label.from_.source)
-        periods = positive_periods(versions[label_source.source], other, label_source, source)
-        frame = split_by_label(frame, key_text(columns), periods, f"_label_{label}")
-    labels = {label: F.col(f"_label_{label}") for label in row_set.labels}
-    at = F.unix_micros("event_ts") if row_set.clock == "event" else F.col("_from")
-    values = [
-        value_column(value, resolver(frame, value.zone, labels=labels)).alias(name)
-        for value, name in row_set.values().items()
-    ]
-    rows = frame.select(
-        F.col(f"`{row_set.entity}`").cast("string").alias("_entity"), at.alias("_at"),
-        "_from", "_until", *(("_version_from", "_version_until") if row_set.labels else ()),
-        (key_text(source.key) if same else F.lit(None).cast("string")).alias("_key"), *values,
-    )  # fmt: skip
-    return rows.filter(F.col("_entity").isNotNull() & F.col("_at").isNotNull())
 
 
 def _assemble(windowed: Windowed, this: Resolve, use_case: UseCase) -> Column:
@@ -161,9 +130,12 @@ def _assemble(windowed: Windowed, this: Resolve, use_case: UseCase) -> Column:
     if feature.including_this:
         known = F.col("this")[definition.entity].isNotNull()
         parts = {p: F.when(known, _with_own(p, kind, c, windowed, this)) for p, c in parts.items()}
-    if kind == "time_since":
-        since = (F.unix_micros("event_ts") - parts["value"]).cast("double") / windowed.divide
-        return since if windowed.empty is None else F.coalesce(since, F.lit(windowed.empty))
+    if kind in (*OF_PLACES, "time_since"):
+        if kind == "time_since":
+            last = (F.unix_micros("event_ts") - parts["value"]).cast("double") / windowed.divide
+        else:
+            last = _distance(feature, parts, this)
+        return last if windowed.empty is None else F.coalesce(last, F.lit(windowed.empty))
     count = parts["count"].cast("double")
     made = parts.get("value", count).cast("double") / windowed.divide
     if kind in ("mean", "share"):
@@ -172,6 +144,15 @@ def _assemble(windowed: Windowed, this: Resolve, use_case: UseCase) -> Column:
         own = this(Expr("this", "number", value=feature.z_score)).cast("double")
         made = F.try_divide(own - made / F.nullif(count, F.lit(0.0)), parts["std"] / windowed.divide)
     return F.when(count == 0, F.lit(windowed.empty).cast("double")).otherwise(made)
+
+
+def _distance(feature: Feature, parts: Mapping[str, Column], this: Resolve) -> Column:
+    """From the place of the latest earlier row to the decision's own, in km, or km an hour."""
+    here = [this(Expr("this", "number", value=name)).cast("double") for name in feature.own_columns]
+    km = great_circle_km(parts["lat"].cast("double"), parts["lon"].cast("double"), *here)
+    if "at" not in parts:
+        return km
+    return F.try_divide(km, (F.unix_micros("event_ts") - parts["at"]).cast("double") / UNITS["hours"])
 
 
 def _with_own(part: str, kind: str, others: Column, windowed: Windowed, this: Resolve) -> Column:

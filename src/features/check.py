@@ -7,7 +7,6 @@ from itertools import chain
 
 from finlake.config import Config, FeatureGroup, Problem, UseCase
 from finlake.errors import ConfigError, LeakageError, UnknownNameError, suggestion
-from finlake.features.audit import audit, refuse_leaks
 from finlake.features.definitions import (
     Definition,
     definitions,
@@ -18,6 +17,8 @@ from finlake.features.definitions import (
     template_of,
 )
 from finlake.features.expressions import parse
+from finlake.features.leakage.declared import audit
+from finlake.features.leakage.findings import refuse_leaks
 from finlake.features.plan import measured, refuse
 from finlake.features.words import FIXED, PLACEHOLDER
 
@@ -85,14 +86,15 @@ def _windowed(definition: Definition, scored: list[UseCase], config: Config) -> 
                 yield key, str(error)
     for column in feature.measured:
         try:
-            measured(source, feature.kind, column, tuple(conditions))
+            measured(source, config, feature.kind, column, tuple(conditions))
         except ConfigError as error:
             yield feature.kind, str(error)
     for use_case in scored:
         try:
-            refuse(definition, use_case, tuple(conditions))
+            refuse(definition, use_case, config, tuple(conditions))
         except ConfigError as error:
-            yield "including_this" if "including_this" in str(error) else "unit", str(error)
+            key = next((key for key in ("including_this", "unit") if str(error).startswith(key)), feature.kind)
+            yield key, str(error)
             return
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from finlake.features.expressions import ZONED, Expr
+from finlake.features.expressions import EARTH_KM, ZONED, Expr
 
 Resolve = Callable[[Expr], Column]
 _CAST = {"number": "double", "integer": "bigint", "text": "string", "date": "date", "timestamp": "timestamp"}
@@ -78,6 +78,19 @@ def _in(value: Column, *options: Column) -> Column:
     return found
 
 
+def great_circle_km(*degrees: Column) -> Column:
+    """Great-circle distance by the haversine formula, on a sphere of the Earth's mean radius (IUGG).
+
+    Unknown where a coordinate is unknown or beyond 90 degrees of latitude or 180 of longitude.
+    """
+    lat, lon, other_lat, other_lon = (F.radians(degree) for degree in degrees)
+    half = F.pow(F.sin((other_lat - lat) / 2), F.lit(2.0))
+    half = half + F.cos(lat) * F.cos(other_lat) * F.pow(F.sin((other_lon - lon) / 2), F.lit(2.0))
+    on_earth = (F.abs(degrees[0]) <= 90) & (F.abs(degrees[2]) <= 90)
+    on_earth = on_earth & (F.abs(degrees[1]) <= 180) & (F.abs(degrees[3]) <= 180)
+    return F.when(on_earth, F.asin(F.least(F.lit(1.0), F.sqrt(half))) * (2 * EARTH_KM))
+
+
 _OPERATIONS: dict[str, Callable[..., Column]] = {
     "+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b,
     "/": F.try_divide, "%": lambda a, b: F.when(b != 0, a % F.when(b != 0, b)),
@@ -89,5 +102,5 @@ _OPERATIONS: dict[str, Callable[..., Column]] = {
     "sin": F.sin, "cos": F.cos, "sign": F.signum, "pow": F.pow, "nullif": F.nullif, "coalesce": F.coalesce,
     "greatest": F.greatest, "least": F.least, "hour": F.hour, "minute": F.minute, "dayofweek": F.dayofweek,
     "day": F.dayofmonth, "dayofyear": F.dayofyear, "month": F.month, "quarter": F.quarter, "year": F.year,
-    "datediff": F.datediff, "lower": F.lower, "upper": F.upper, "trim": F.trim, "length": F.length,
+    "datediff": F.datediff, "lower": F.lower, "upper": F.upper, "trim": F.trim, "length": F.length, "great_circle_km": great_circle_km,
 }  # fmt: skip

@@ -10,9 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import DoubleType, LongType, StringType, StructField, StructType
 
-from finlake.features.rows import Component, RowSet
-from finlake.features.windows.answers import Part
-from finlake.features.windows.functions import OF_WHOLE, WHOLE
+from finlake.features.rows import RowSet
 from finlake.features.windows.known import answer_batches
 
 
@@ -29,8 +27,8 @@ def window_components(rows: DataFrame, asked: DataFrame, row_set: RowSet, own_ea
         own_early: whether a decision's own row may have been known before it happened.
     """
     names = row_set.values()
-    parts = [_part(component, name, row_set) for component, name in row_set.components.items()]
-    whole = [name for component, name in row_set.components.items() if integer(component)]
+    parts = row_set.parts()
+    whole = [name for component, name in row_set.components.items() if component.whole]
     taking_part = reduce(or_, (F.col(name).isNotNull() for name in names.values()))
     asking = asked.select("_entity", "_at", F.col("_moment").alias("_from"), F.col("_first").alias("_until"), "_id")
     both = rows.where(taking_part).unionByName(asking, allowMissingColumns=True)
@@ -41,22 +39,3 @@ def window_components(rows: DataFrame, asked: DataFrame, row_set: RowSet, own_ea
     )
     run = partial(answer_batches, parts=parts, own_early=own_early, schema=arrow)
     return placed.mapInArrow(run, StructType([StructField("_id", StringType()), *fields]))
-
-
-def integer(component: Component) -> bool:
-    """The answer is a whole number: rows, minor units or microseconds."""
-    return component.function in WHOLE or (component.function in OF_WHOLE and component.value.scale is not None)
-
-
-def _part(component: Component, name: str, row_set: RowSet) -> Part:
-    names, other = row_set.values(), component.other
-    return Part(
-        name,
-        component.function,
-        names[component.value],
-        component.low,
-        component.high,
-        component.value.labelled,
-        names[other] if other else "",
-        component.argument,
-    )

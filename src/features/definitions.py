@@ -14,6 +14,7 @@ from finlake.errors import ConfigError, UnknownNameError
 from finlake.features.expressions import KINDS, Expr, Scope, parse
 
 SEMANTICS = "features/1"  # raise it when the same definition begins to give other values
+_WORDS = {"say", "owner", "expect"}  # what a feature is called and expected to be does not change its values
 UNITS = {
     **dict.fromkeys(("s", "second", "seconds"), 1_000_000), **dict.fromkeys(("min", "minute", "minutes"), 60_000_000),
     **dict.fromkeys(("h", "hour", "hours"), 3_600_000_000), **dict.fromkeys(("d", "day", "days"), 86_400_000_000),
@@ -167,6 +168,11 @@ def kinds(source: Source) -> dict[str, str]:
     return {name: KINDS[column.type] for name, column in source.silver_columns.items()}
 
 
+def match_columns(use_case: UseCase, scored: Source) -> list[str]:
+    """Columns by which label rows find scored rows."""
+    return [use_case.label.from_.match] if use_case.label.from_.match else scored.key
+
+
 def parse_derived(definition: Definition, siblings: Mapping[str, Definition], scored: Source) -> list[Expr]:
     """Trees of a ratio's two parts, or of a row expression."""
     want = "number" if definition.feature.ratio else None
@@ -197,10 +203,10 @@ def definition_digest(use_case: UseCase, config: Config) -> str:
 def _labels(definition: Definition, config: Config) -> set[str]:
     """Use cases whose labels a feature looks at."""
     feature, scope = definition.feature, row_scope(config.source(definition.source), config)
-    texts = [text for text in (feature.where, feature.share) if text]
-    return {name for text in texts for name in parse(text, scope, "boolean").names("label")}
+    texts = [text for text in (feature.where, feature.share, *feature.measured) if text]
+    return {name for text in texts for name in parse(text, scope, "any").names("label")}
 
 
 def _meaning(group: FeatureGroup) -> dict[str, object]:
-    features = {n: f.model_dump(mode="json", exclude={"say"}, exclude_none=True) for n, f in group.features.items()}
+    features = {n: f.model_dump(mode="json", exclude=_WORDS, exclude_none=True) for n, f in group.features.items()}
     return {"entity": group.entity, "source": group.source, "features": features}

@@ -32,8 +32,9 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "day": (("time",), "number"), "dayofyear": (("time",), "number"), "month": (("time",), "number"),
     "quarter": (("time",), "number"), "year": (("time",), "number"), "datediff": (("time", "time"), "number"),
     "lower": (("text",), "text"), "upper": (("text",), "text"), "trim": (("text",), "text"),
-    "length": (("text",), "number"),
+    "length": (("text",), "number"), "great_circle_km": (("number", "number", "number", "number"), "number"),
 }  # fmt: skip
+EARTH_KM = 6371.0088  # mean radius (IUGG)
 ZONED = ("hour", "minute", "dayofweek", "day", "dayofyear", "month", "quarter", "year", "datediff")
 _NODES: dict[type[exp.Expression], str] = {
     exp.Abs: "abs", exp.Ceil: "ceil", exp.Floor: "floor", exp.Sqrt: "sqrt", exp.Exp: "exp", exp.Ln: "ln",
@@ -88,7 +89,7 @@ def parse(text: str, scope: Scope, want: str | None = None) -> Expr:
     Args:
         text: the expression as people write it.
         scope: the names it may use.
-        want: `boolean` for conditions, `number` for values; None takes either of the two.
+        want: `boolean` for conditions, `number` for values, `any` for what is only told apart; None: boolean or number.
 
     Raises:
         ConfigError: not an expression of the subset, an unknown name, or kinds that do not fit; with the position.
@@ -102,6 +103,8 @@ def parse(text: str, scope: Scope, want: str | None = None) -> Expr:
     made = _Reader(text, scope).read(tree)
     if want == "boolean" and made.kind == "number":
         raise ConfigError(f"{text!r} is a number where a condition is needed; compare it, for example {text} = 1")
+    if want == "any" and made.kind != "null":
+        return made
     if (want == "number" and made.kind != "number") or made.kind not in ("number", "boolean"):
         advice = (
             "; map it to numbers, for example CASE WHEN … THEN 1 ELSE 0 END" if made.kind in ("text", "time") else ""
@@ -227,8 +230,11 @@ class _Reader:
             raise self._fail(node, "logarithms are ln(x) and log10(x)")
         return Expr("log10", "number", self._typed(node, [node.expression], "number"))
 
-    def label(self, node: exp.Expression) -> Expr:
+    def function(self, node: exp.Expression) -> Expr:
+        """Functions that SQL does not know."""
         name = str(node.this).lower()
+        if name == "great_circle_km":
+            return self._call(name, node)
         if name != "label":
             raise self._fail(node, f"no function {name}{suggestion(name, [*FUNCTIONS, 'label'])}")
         arguments = node.expressions
@@ -289,5 +295,5 @@ _READERS: dict[type[exp.Expression], Callable[[_Reader, exp.Expression], Expr]] 
     exp.Column: _Reader.column, exp.Literal: _Reader.literal, exp.Boolean: _Reader.literal, exp.Null: _Reader.literal,
     exp.Neg: _Reader.negation, exp.Not: _Reader.negation, exp.Is: _Reader.presence, exp.In: _Reader.member,
     exp.Between: _Reader.between, exp.Like: _Reader.like, exp.Case: _Reader.case, exp.If: _Reader.case,
-    exp.Cast: _Reader.cast, exp.TryCast: _Reader.cast, exp.Log: _Reader.log, exp.Anonymous: _Reader.label,
+    exp.Cast: _Reader.cast, exp.TryCast: _Reader.cast, exp.Log: _Reader.log, exp.Anonymous: _Reader.function,
 }  # fmt: skip

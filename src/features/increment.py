@@ -11,8 +11,7 @@ from pyspark.sql import functions as F
 
 from finlake.config import Config, UseCase
 from finlake.features.decisions import decisions, key_text
-from finlake.features.definitions import select
-from finlake.features.labels import match_columns
+from finlake.features.definitions import match_columns, select
 from finlake.features.plan import make_plan
 from finlake.features.rows import RowSet
 

@@ -10,9 +10,9 @@ from pyspark.sql import functions as F
 from finlake.config import Source, UseCase
 from finlake.features.columns import compile_expr
 from finlake.features.decisions import key_text, lasting
-from finlake.features.definitions import kinds
+from finlake.features.definitions import kinds, match_columns
 from finlake.features.expressions import Scope, parse
-from finlake.features.rows import resolver
+from finlake.features.row_columns import resolver
 from finlake.features.windows import NEVER
 
 
@@ -29,11 +29,6 @@ def positive_periods(versions: DataFrame, use_case: UseCase, source: Source, sco
     positive = compile_expr(condition, resolver(versions, use_case.zone), use_case.zone)
     key = key_text(match_columns(use_case, scored))
     return lasting(versions).filter(positive).select(key.alias("label_key"), "known_from", "known_to")
-
-
-def match_columns(use_case: UseCase, scored: Source) -> list[str]:
-    """Columns by which label rows find scored rows."""
-    return [use_case.label.from_.match] if use_case.label.from_.match else scored.key
 
 
 def split_by_label(rows: DataFrame, key: Column, periods: DataFrame, name: str) -> DataFrame:

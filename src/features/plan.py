@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from finlake.config import Config, Feature, Source, UseCase
-from finlake.config.features import OF_ANYTHING, OF_NUMBERS
+from finlake.config.features import OF_ANYTHING, OF_NUMBERS, OF_PLACES
 from finlake.errors import ConfigError, suggestion
 from finlake.features.definitions import UNITS, Definition, Selection, row_scope
 from finlake.features.expressions import Expr, parse
@@ -58,8 +58,10 @@ def _windowed(definition: Definition, use_case: UseCase, config: Config, plan: P
     scope = row_scope(source, config)
     where = (parse(feature.where, scope, "boolean"),) if feature.where else ()
     share = (parse(feature.share, scope, "boolean"),) if feature.share else ()
-    refuse(definition, use_case, where + share)
-    labels = tuple(sorted({name for expr in where + share for name in expr.names("label")}))
+    refuse(definition, use_case, config, where + share)
+    needed = _needed(definition, config, where, share, zone)
+    values = [value for _, *pair, _ in needed.values() for value in pair if value]
+    labels = tuple(sorted({name for value in values for expr in value.trees for name in expr.names("label")}))
     row_set = plan.row_sets.setdefault(
         (source.source, definition.entity, feature.clock, labels if feature.clock == "known" else ()),
         RowSet(source, definition.entity, feature.clock),
@@ -69,22 +71,22 @@ def _windowed(definition: Definition, use_case: UseCase, config: Config, plan: P
     high = -(feature.ends_before.micros if feature.ends_before else 0) - 1
     low = None if definition.window is None else high + 1 - definition.window.micros
     prefix = f"_c{list(plan.row_sets.values()).index(row_set)}_"
-    needed = {
+    components = {
         part: Component(function, value, low, high, other, argument)
-        for part, (function, value, other, argument) in _needed(definition, source, where, share, zone).items()
+        for part, (function, value, other, argument) in needed.items()
     }
     zero = feature.when_empty == "0" or (feature.when_empty is None and feature.kind in ("count", "sum", "distinct"))
     return Windowed(
         definition,
-        {part: row_set.add(component, prefix) for part, component in needed.items()},
-        {part: component.value for part, component in needed.items()},
-        _divide(feature, needed),
+        {part: row_set.add(component, prefix) for part, component in components.items()},
+        {part: component.value for part, component in components.items()},
+        _divide(feature, components),
         0.0 if zero else None,
     )
 
 
 def _needed(
-    definition: Definition, source: Source, where: tuple[Expr, ...], share: tuple[Expr, ...], zone: str
+    definition: Definition, config: Config, where: tuple[Expr, ...], share: tuple[Expr, ...], zone: str
 ) -> dict[str, tuple[str, Value, Value | None, float]]:
     """Part of the feature -> function, value, second value and argument."""
     feature, kind = definition.feature, definition.feature.kind
@@ -92,39 +94,56 @@ def _needed(
     if kind == "time_since":
         return {"value": ("last_time", rows, None, 0.0)}
     if kind == "share":
-        known = Expr("not", "boolean", (Expr("is null", "boolean", share),))
+        known = _there(*share)
         counted = ("count", Value(None, (*where, known), zone), None, 0.0)
         return {"count": counted, "value": ("count", Value(None, where + share, zone), None, 0.0)}
     if kind == "count":
         decayed = {"value": ("decayed", rows, None, half_life)} if half_life else {}
         return {"count": ("count", rows, None, 0.0), **decayed}
-    columns = [measured(source, kind, name, where, zone) for name in feature.measured]
+    source = config.source(definition.source)
+    columns = [measured(source, config, kind, name, where, zone) for name in feature.measured]
+    if kind in OF_PLACES:
+        both = (*where, *(_there(Expr("column", "number", value=name)) for name in feature.measured))
+        lat, lon = (("last", replace(column, conditions=both), None, 0.0) for column in columns)
+        times = {"at": ("last_time", Value(None, both, zone), None, 0.0)} if kind == "speed" else {}
+        return {"lat": lat, "lon": lon, **times}
     value, other = columns[0], columns[1] if len(columns) > 1 else None
     needed: dict[str, tuple[str, Value, Value | None, float]] = {"count": ("count", value, other, 0.0)}
     if half_life:
         needed["value"] = ("decayed", value, None, half_life)
         if kind == "mean":
-            known = Expr("not", "boolean", (Expr("is null", "boolean", (Expr("column", "", value=value.column),)),))
+            known = _there(value.expr or Expr("column", "", value=value.column))
             needed["weight"] = ("decayed", Value(None, (*where, known), zone), None, half_life)
     elif kind == "z_score":
         needed |= {"value": ("sum", value, None, 0.0), "std": ("std", value, None, 0.0)}
     else:
         argument = feature.quantile[1] if feature.quantile else 0.0
-        needed["value"] = ("sum" if kind == "mean" else kind, value, other, argument)
+        needed["value"] = ({"mean": "sum", "lookup": "last"}.get(kind, kind), value, other, argument)
     return needed
 
 
-def measured(source: Source, kind: str, name: str, where: tuple[Expr, ...], zone: str = "UTC") -> Value:
-    """What a kind of feature measures of each row.
+def _there(tree: Expr) -> Expr:
+    return Expr("not", "boolean", (Expr("is null", "boolean", (tree,)),))
+
+
+def measured(source: Source, config: Config, kind: str, text: str, where: tuple[Expr, ...], zone: str = "UTC") -> Value:
+    """What a kind of feature measures of each row: a column as it is, or what an expression gives.
 
     Raises:
         ConfigError: no such column, or one that this kind cannot measure.
     """
-    if name not in source.silver_columns:
+    name = text.strip("`")
+    if name in source.silver_columns and kind != "lookup":
+        if kind in OF_ANYTHING:
+            return Value(name, where, zone, text=True)
+        return Value(name, where, zone, _scale(source, name, where))
+    if name.isidentifier() and name not in source.silver_columns:
         raise ConfigError(f"source {source.source} has no column {name!r}{suggestion(name, source.silver_columns)}")
-    if kind in OF_ANYTHING:
-        return Value(name, where, zone, text=True)
-    return Value(name, where, zone, _scale(source, name, where))
+    tree = parse(text, row_scope(source, config), "any" if kind in OF_ANYTHING else None)
+    for column in sorted(tree.names("column")):
+        if source.silver_columns[column].type == "money":
+            _scale(source, column, where)
+    return Value(None, where, zone, text=kind in OF_ANYTHING, expr=tree)
 
 
 def _divide(feature: Feature, needed: Mapping[str, Component]) -> float:
@@ -136,13 +155,24 @@ def _divide(feature: Feature, needed: Mapping[str, Component]) -> float:
     return 10.0 ** (needed["value"].value.scale or 0) / (DAY if feature.kind == "slope" else 1)
 
 
-def refuse(definition: Definition, use_case: UseCase, conditions: tuple[Expr, ...]) -> None:
+def refuse(definition: Definition, use_case: UseCase, config: Config, conditions: tuple[Expr, ...]) -> None:
     """What reads well and cannot be computed.
 
     Raises:
         ConfigError: see the message.
     """
-    feature = definition.feature
+    feature, scored = definition.feature, config.source(use_case.score.each).silver_columns
+    for name in feature.own_columns:
+        if name not in scored:
+            raise ConfigError(
+                f"{use_case.score.each}, which is scored, has no column {name!r}{suggestion(name, scored)}"
+            )
+    if feature.kind in OF_PLACES:
+        for name, column in (
+            pair for columns in (config.source(definition.source).silver_columns, scored) for pair in columns.items()
+        ):
+            if name in feature.own_columns and column.type not in ("number", "integer"):
+                raise ConfigError(f"{name!r} is {column.type}, and places are numbers: degrees of latitude, longitude")
     if feature.kind == "time_since" and (feature.unit or "minutes") not in UNITS:
         raise ConfigError(f"unit: {feature.unit!r} is not a unit of time{suggestion(feature.unit, UNITS)}")
     if not feature.including_this:

@@ -1,27 +1,23 @@
-"""What windows run over: the versions of one source with entity, times in microseconds and the values needed."""
+"""What windows run over, as data: the values measured of a source's rows, and the aggregates of them. No Spark."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
-from pyspark.sql.types import DateType, StructType
+from itertools import product
 
 from finlake.config import Source
-from finlake.features.columns import Resolve, compile_expr, local_midnight
 from finlake.features.expressions import Expr
-from finlake.features.windows import NEVER
+from finlake.features.windows.answers import Part
+from finlake.features.windows.functions import OF_WHOLE, WHOLE
 
 
 @dataclass(frozen=True)
 class Value:
     """One value of a row, null where the row does not take part.
 
-    `column` is measured as it is: money in minor units (`scale` digits), integers, doubles, or any other as `text`.
-    None counts rows.
+    `column` is measured as it is: money in minor units (`scale` digits), integers, doubles, or any other as `text`;
+    `expr` is measured as a double, 1 or 0 for a condition, or as `text`. Neither counts rows.
     """
 
     column: str | None
@@ -29,11 +25,17 @@ class Value:
     zone: str
     scale: int | None = None
     text: bool = False
+    expr: Expr | None = None
 
     @property
     def labelled(self) -> bool:
         """It depends on what was reported about the row."""
-        return any(condition.names("label") for condition in self.conditions)
+        return any(tree.names("label") for tree in self.trees)
+
+    @property
+    def trees(self) -> tuple[Expr, ...]:
+        """Every expression that is evaluated on the row."""
+        return (*self.conditions, self.expr) if self.expr else self.conditions
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,11 @@ class Component:
     high: int
     other: Value | None = None
     argument: float = 0.0
+
+    @property
+    def whole(self) -> bool:
+        """The answer is a whole number: rows, minor units or microseconds."""
+        return self.function in WHOLE or (self.function in OF_WHOLE and self.value.scale is not None)
 
 
 @dataclass
@@ -74,48 +81,35 @@ class RowSet:
         used = (value for c in self.components for value in (c.value, c.other) if value)
         return {value: f"_v{n}" for n, value in enumerate(dict.fromkeys(used))}
 
+    def parts(self) -> list[Part]:
+        """The components, as the kernel takes them."""
+        names = self.values()
+        return [
+            Part(
+                name, c.function, names[c.value], c.low, c.high, c.value.labelled,
+                names[c.other] if c.other else "", c.argument,
+            )
+            for c, name in self.components.items()
+        ]  # fmt: skip
+
+    def kept(self) -> dict[str, tuple[Value, tuple[int, ...]]]:
+        """Columns by which a row's values are kept where its labels may still change: value, and state of the labels.
+
+        A value that depends on labels has one column for each state they can be in.
+        """
+        states = list(product((0, 1), repeat=len(self.labels)))
+        return {
+            state_column(name, state): (value, state)
+            for value, name in self.values().items()
+            for state in (states if value.labelled else [()])
+        }
+
     def columns(self) -> set[str]:
         """Source columns that the values look at."""
         looked = {value.column for value in self.values() if value.column}
-        return looked | {n for v in self.values() for e in v.conditions for n in e.names("column")} | {self.entity}
+        return looked | {n for v in self.values() for e in v.trees for n in e.names("column")} | {self.entity}
 
 
-def resolver(frame: DataFrame, zone: str, prefix: str = "", labels: Mapping[str, Column] | None = None) -> Resolve:
-    """Columns of a frame (or of its struct `prefix`) by name; dates become the moment their day begins in `zone`."""
-    kind = frame.schema[prefix].dataType if prefix else frame.schema
-    dates = {f.name for f in kind.fields if isinstance(f.dataType, DateType)} if isinstance(kind, StructType) else set()
-
-    def resolve(expr: Expr) -> Column:
-        if expr.op == "label":
-            return (labels or {})[expr.value]
-        column = F.col(prefix)[expr.value] if prefix else F.col(f"`{expr.value}`")
-        return local_midnight(column, zone) if expr.value in dates else column
-
-    return resolve
-
-
-def value_column(value: Value, resolve: Resolve) -> Column:
-    """A value on one row."""
-    if value.column is None:
-        made = F.lit(1).cast("bigint")
-    elif value.text:
-        made = resolve(Expr("column", "", value=value.column)).cast("string")
-    else:
-        made = minor_units(resolve(Expr("column", "", value=value.column)), value.scale)
-    for condition in value.conditions:
-        made = F.when(compile_expr(condition, resolve, value.zone), made)
-    return made
-
-
-def minor_units(column: Column, scale: int | None) -> Column:
-    """Money as BIGINT cents, integers as BIGINT, other numbers as doubles; NaN is unknown."""
-    if scale is None:
-        number = column.cast("double")
-        return F.when(~F.isnan(number), number)
-    return (column * F.lit(10**scale)).cast("bigint") if scale else column.cast("bigint")
-
-
-def version_rows(versions: DataFrame) -> DataFrame:
-    """Adds `_from` and `_until` in microseconds; labels narrow them, and `_version_from`, `_version_until` stay."""
-    since, until = F.unix_micros("known_from"), F.coalesce(F.unix_micros("known_to"), F.lit(NEVER))
-    return versions.withColumns({"_from": since, "_until": until, "_version_from": since, "_version_until": until})
+def state_column(name: str, state: tuple[int, ...]) -> str:
+    """The column of a value for one state of the labels."""
+    return f"{name}_{''.join(map(str, state))}" if state else name

@@ -9,6 +9,7 @@ from typing import Literal
 from finlake.config import Config, UseCase
 from finlake.features.definitions import Definition, Selection, parse_derived, row_scope, select
 from finlake.features.expressions import Expr, parse
+from finlake.features.plan import measured
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,12 @@ def _uses(
     trees: list[Expr] = [
         parse(text, row_scope(source, config), "boolean") for text in (feature.where, feature.share) if text
     ]
+    trees += [
+        tree for text in feature.measured for tree in measured(source, config, feature.kind, text, tuple(trees)).trees
+    ]
     columns = {name for tree in trees for name in tree.names("column")}
-    columns |= set(feature.measured)
+    columns |= {text for text in feature.measured if text in source.silver_columns}
+    yield from (Use(scored.source, name, "this", definition) for name in feature.own_columns)
     yield from (Use(source.source, column, "window", definition) for column in sorted(columns))
     for label in sorted({name for tree in trees for name in tree.names("label")}):
         yield Use(source.source, label, "label", definition)

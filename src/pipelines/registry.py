@@ -15,6 +15,9 @@ STEPS: dict[str, tuple[str | None, str]] = {
     "marts": (None, "Builds the gold marts in order of what they read."),
     "use-cases": ("only", "Lists the use cases in conf/, for the jobs' loops."),
     "features": ("use_case", "Builds the point-in-time feature table."),
+    "stream": ("use_case", "Computes features of what became new in silver, in micro-batches; then the online store."),
+    "profile": ("use_case", "Statistics, expectations and drift of the features."),
+    "online": ("use_case", "Publishes what features need online, so that decisions need no Spark."),
     "train": ("use_case", "Searches, fits and evaluates a model, tracked in MLflow."),
     "promote": ("use_case", "Judges the gates and moves challenger and champion."),
     "score": ("use_case", "Scores new decisions with reasons, append-only."),
@@ -24,6 +27,7 @@ ONE_BY_ONE = ("train", "promote", "score")  # their functions take one use case
 REBUILDS = {
     "refine": "Make silver again from all of bronze, by the contract of today.",
     "features": "Compute every decision again, not only those that news touches.",
+    "online": "Publish all of it again, not only what changed.",
 }
 
 AGAIN = "Read loaded files again whose path or name matches: the contract's `read` was wrong."

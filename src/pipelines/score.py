@@ -14,6 +14,7 @@ from finlake.models.artefact import Artefact
 from finlake.models.explain import REASONS, reasons
 from finlake.models.frames import block_day, value_name
 from finlake.models.registry import CHALLENGER, CHAMPION, Registry
+from finlake.pipelines.feature_versions import version_of
 from finlake.pipelines.reason_words import renderer
 from finlake.pipelines.step import Step, Values
 
@@ -44,8 +45,12 @@ def score(step: Step, use_case: str) -> Values:
     if version is None:
         raise TableError(f"no model of {use_case} has been trained yet; run: finlake train --use-case {use_case}")
     artefact = registry.load(version)
+    learnt = version_of(step, use_case, artefact.card.definition)
+    if learnt is not None:  # perhaps other definitions than today's, which are kept up to date beside them
+        step, chosen = learnt.step, learnt.use_case
     table = f"scores.{use_case}"
-    features = lake.read(f"features.{use_case}").where(F.col("decision_ts") <= F.lit(step.now))
+    built = learnt.table if learnt is not None else f"features.{use_case}"
+    features = lake.read(built).where(F.col("decision_ts") <= F.lit(step.now))
     _check_features(chosen, artefact, version, features)
     earlier = lake.read(table) if lake.exists(table) else None
     champion = alias == CHAMPION

@@ -9,12 +9,14 @@ from pyspark.sql import functions as F
 
 from finlake.config import UseCase
 from finlake.errors import TableError
-from finlake.features.audit import audit, refuse_leaks, suspicious
 from finlake.features.definitions import definition_digest, select
 from finlake.features.labels import labels, positive_periods
+from finlake.features.leakage.declared import audit
+from finlake.features.leakage.findings import refuse_leaks
+from finlake.features.leakage.rows import audit_rows, reading_of
 from finlake.features.splits import Bounds, short_gaps, split_bounds
 from finlake.features.training import PARTS, training_set
-from finlake.pipelines.features import sources_needed
+from finlake.pipelines.feature_build import sources_needed
 from finlake.pipelines.step import Step
 
 
@@ -54,7 +56,7 @@ def training_data(step: Step, use_case: UseCase) -> TrainingData:
     table = f"features.training_{name}"
     lake.overwrite(table, made, about=f"Training set of {name}: decisions with mature labels, in their parts")
     stored = lake.read(table)
-    refuse_leaks(suspicious(stored, outputs))
+    _audit(step, use_case, stored)
     counted = {
         row["part"]: row
         for row in stored.groupBy("part").agg(F.count("label").alias("rows"), F.sum("label").alias("hits")).collect()
@@ -71,6 +73,19 @@ def training_data(step: Step, use_case: UseCase) -> TrainingData:
         _days(bounds, use_case),
         _share_known(features, known, bounds),
     )
+
+
+def _audit(step: Step, use_case: UseCase, stored: DataFrame) -> None:
+    """Looks for leaks in the stored rows; what has an honest explanation too is a warning.
+
+    Raises:
+        LeakageError: a finding is sure.
+    """
+    step.say(f"looking for leaks in the rows of {use_case.use_case}")
+    findings = audit_rows(stored, reading_of(use_case, step.config, stored.columns, step.now))
+    refuse_leaks(findings)
+    for finding in findings:
+        step.warn(f"{use_case.use_case}: {finding}")
 
 
 def _features(step: Step, use_case: UseCase) -> DataFrame:

@@ -41,7 +41,7 @@ def stacked_bars(
     )
     for x, anchor, label in ends:
         shapes.append(f'<text x="{x}" y="{height - 5}" text-anchor="{anchor}">{escape(label)}</text>')
-    return _svg(width, height, about, shapes, "bars")
+    return svg(width, height, about, shapes, "bars")
 
 
 def spark_line(values: Sequence[float | None], about: str, limit: float | None = None) -> Markup:
@@ -58,10 +58,10 @@ def spark_line(values: Sequence[float | None], about: str, limit: float | None =
         y = height - 4 - limit / top * (height - 8)
         shapes.append(f'<line class="limit" x1="0" x2="{width}" y1="{y:.1f}" y2="{y:.1f}"/>')
     if len(points) > 1:
-        shapes.append(f'<polyline class="line l0" points="{_points(points)}"/>')
+        shapes.append(f'<polyline class="line l0" points="{points_of(points)}"/>')
     if points:
         shapes.append(f'<circle class="s0" cx="{points[-1][0]:.1f}" cy="{points[-1][1]:.1f}" r="2.6"/>')
-    return _svg(width, height, about, shapes, "spark")
+    return svg(width, height, about, shapes, "spark")
 
 
 def lines(
@@ -74,9 +74,9 @@ def lines(
         placed = [(left + x * wide, top + (1 - y) * tall) for x, y in points]
         kind = classes.get(name, "l3")
         shapes.append(
-            f'<polyline class="line {kind}" points="{_points(placed)}"><title>{escape(name)}</title></polyline>'
+            f'<polyline class="line {kind}" points="{points_of(placed)}"><title>{escape(name)}</title></polyline>'
         )
-    return _svg(left + wide + 12, top + tall + 40, about, shapes)
+    return svg(left + wide + 12, top + tall + 40, about, shapes)
 
 
 def reliability(predicted: Sequence[float], observed: Sequence[float], about: str) -> Markup:
@@ -86,12 +86,12 @@ def reliability(predicted: Sequence[float], observed: Sequence[float], about: st
     shapes = list(_square(left, top, wide, tall, "predicted", "observed", end, end))
     shapes.append(f'<line class="limit" x1="{left}" y1="{top + tall}" x2="{left + wide}" y2="{top}"/>')
     placed = [(left + x / end * wide, top + (1 - y / end) * tall) for x, y in zip(predicted, observed, strict=True)]
-    shapes.append(f'<polyline class="line l0" points="{_points(placed)}"/>')
+    shapes.append(f'<polyline class="line l0" points="{points_of(placed)}"/>')
     for (x, y), p, o in zip(placed, predicted, observed, strict=True):
         shapes.append(
             f'<circle class="s0" cx="{x:.1f}" cy="{y:.1f}" r="3.5"><title>predicted {p:.2%}, observed {o:.2%}</title></circle>'
         )
-    return _svg(left + wide + 12, top + tall + 40, about, shapes)
+    return svg(left + wide + 12, top + tall + 40, about, shapes)
 
 
 def intervals(
@@ -121,7 +121,7 @@ def intervals(
         shapes.append(f"<g><title>{escape(tip)}</title>{drawn}</g>")
     for x in lines_at or (least, most):
         shapes.append(f'<text x="{place(x):.1f}" y="{tall + 14}" text-anchor="middle">{x:.3g}</text>')
-    return _svg(left + wide + 30, tall + 20, about, shapes)
+    return svg(left + wide + 30, tall + 20, about, shapes)
 
 
 def timeline(rows: Sequence[tuple[str, Sequence[tuple[datetime, str, str]]]], about: str) -> Markup:
@@ -136,7 +136,7 @@ def timeline(rows: Sequence[tuple[str, Sequence[tuple[datetime, str, str]]]], ab
     tall = each * len(rows) + 8
     span = (last - first).total_seconds()
     shapes = []
-    for when, text in _ticks(first, last):
+    for when, text in ticks(first, last):
         x = left + (when - first).total_seconds() / span * wide
         shapes.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="4" y2="{tall}"/>')
         shapes.append(f'<text x="{x:.1f}" y="{tall + 14}" text-anchor="middle">{text}</text>')
@@ -149,10 +149,10 @@ def timeline(rows: Sequence[tuple[str, Sequence[tuple[datetime, str, str]]]], ab
             shapes.append(
                 f'<circle class="f-{escape(status)}" cx="{x:.1f}" cy="{y}" r="4"><title>{escape(tip)}</title></circle>'
             )
-    return _svg(left + wide + 30, tall + 20, about, shapes, "wide")
+    return svg(left + wide + 30, tall + 20, about, shapes, "wide")
 
 
-def _ticks(first: datetime, last: datetime) -> list[tuple[datetime, str]]:
+def ticks(first: datetime, last: datetime) -> list[tuple[datetime, str]]:
     """Starts of days, months or years, at most about eight."""
     days = (last - first).total_seconds() / 86400
     begin = first.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -205,11 +205,11 @@ def _percent(share: float) -> str:
     return f"{100 * share:.3g}%"
 
 
-def _points(points: Sequence[Point]) -> str:
+def points_of(points: Sequence[Point]) -> str:
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
 
 
-def _svg(width: float, height: float, about: str, shapes: Sequence[str], kind: str = "chart") -> Markup:
+def svg(width: float, height: float, about: str, shapes: Sequence[str], kind: str = "chart") -> Markup:
     inside = "".join(shapes)
     return Markup(
         f'<svg class="{kind}" viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{escape(about)}">'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from finlake.config import Config
 from finlake.lakehouse import Lake
 from finlake.reporting import charts
 from finlake.reporting.data import COUNTS, Facts, Row, SourcePart, gather
+from finlake.reporting.feature_pages import Link, feature_pages
 
 _FEWEST_RULES = 6
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -39,13 +42,17 @@ _METRICS = (
 )  # fmt: skip
 
 
-def build_report(lake: Lake, out: Path) -> Path:
-    """Writes `out`/index.html from what the lake holds now; parts without data say so."""
+def build_report(lake: Lake, out: Path, config: Config | None = None) -> Path:
+    """Writes `out`/index.html from what the lake holds now; parts without data say so.
+
+    With the configuration, which says what features are, the pages of profiled features are written beside it.
+    """
     facts = gather(lake)
     page = render(
         facts,
         name=lake.root.name if lake.root else lake.names.catalog,
         plots=lake.root / "plots" if lake.root else None,
+        features=feature_pages(lake, config, out) if config else (),
     )
     out.mkdir(parents=True, exist_ok=True)
     path = out / "index.html"
@@ -53,7 +60,7 @@ def build_report(lake: Lake, out: Path) -> Path:
     return path
 
 
-def render(facts: Facts, name: str, plots: Path | None = None) -> str:
+def render(facts: Facts, name: str, plots: Path | None = None, features: Sequence[Link] = ()) -> str:
     """The page as text. Every value from data is escaped."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {
@@ -75,6 +82,7 @@ def render(facts: Facts, name: str, plots: Path | None = None) -> str:
         arrivals=_arrivals(facts.files),
         models=[_model(model, plots) for model in facts.models],
         made_at=facts.made_at,
+        features=features,
     )
 
 

@@ -109,7 +109,7 @@ def world(seed: int, keys: int = 120) -> tuple[list[Version], list[Version]]:
                 "paid_at": event, "sent_at": known, "outcome": None,
             }  # fmt: skip
             if received and draw.random() < 0.7:
-                values = {**received[0].values, "amount": values["amount"], "outcome": None}
+                values = {**received[0].values, "amount": values["amount"], "paid_at": event, "outcome": None}
             base = Version(f"p{number}", values, event, known, None)
             outcome = draw.choice(["good", "bad", None])
             received.append(base)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import random
 import re
-from collections import Counter
-from datetime import timedelta
 
-from feature_cases import PAYMENTS, REPORTS, START, Version, config, rows, versioned, world
+from tests.spark.feature_cases import PAYMENTS, REPORTS, config, world
+from tests.spark.feature_deliveries import NOWS, deliver, deliveries
 
 from finlake.lakehouse import Lake, table_digest
 from finlake.pipelines.features import features
 from finlake.pipelines.step import Step
 
-D = timedelta(days=1)
 GROUPS = {
     "card": {
         "entity": "card",
@@ -28,37 +25,7 @@ GROUPS = {
         "features": {"fraud_2d": {"share": "label(fraud) = 1", "windows": ["2d"], "ends_before": "1d"}},
     },
 }
-NOWS = [START + days * D for days in (2, 3)]
 COMPUTED = re.compile(r"([\d,]+) of them computed")
-
-
-def deliveries(versions: list[Version], seed: int) -> list[list[Version]]:
-    """What had come by each of NOWS: mostly at once when it was known, some only the time after."""
-    draw = random.Random(seed)
-    came = {}
-    for place, version in enumerate(versions):
-        first = next((n for n, now in enumerate(NOWS) if version.known_from <= now), len(NOWS))
-        came[place] = first + (draw.random() < 0.15)
-    by_key: dict[str, list[int]] = {}
-    for place, version in enumerate(versions):
-        by_key.setdefault(version.key, []).append(place)
-    made = []
-    for number in range(len(NOWS)):
-        held = [[versions[place] for place in places if came[place] <= number] for places in by_key.values()]
-        made.append([version for received in held for version in versioned(received)])
-    return made
-
-
-def deliver(lake: Lake, name: str, schema: str, held: list[Version]) -> None:
-    """Silver as refine leaves it: new versions are added, of old ones only the end changes."""
-    seen: Counter[str] = Counter()
-    marked = []
-    for version, row in zip(held, rows(held, schema), strict=True):
-        said = f"{version.key} {version.known_from} {version.event} {version.values}"
-        seen[said] += 1
-        marked.append((*row, f"{said} {seen[said]}"))
-    frame = lake.spark.createDataFrame(marked, f"{schema}, _row_id string")
-    lake.merge(f"silver.{name}", frame, on=["_row_id"], update=["known_to"])
 
 
 def test_updates_give_what_a_rebuild_gives(lake: Lake) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from finlake.config import survey
 from finlake.errors import LeakageError
-from finlake.features.audit import audit, refuse_leaks
 from finlake.features.check import check_features
+from finlake.features.leakage.declared import audit
+from finlake.features.leakage.findings import refuse_leaks
 
 SOURCES = {
     "payments": """

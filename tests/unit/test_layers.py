@@ -45,7 +45,7 @@ def test_every_room_of_the_tree_has_a_place_among_the_layers() -> None:
 def test_a_planted_import_across_the_layers_is_found(tmp_path: Path, room: str, line: str, contract: str) -> None:
     """In a copy of the tree that holds the packages' names only."""
     layers = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]["layers"]
-    for name in ["finlake", *layers, "finlake.features.windows"]:
+    for name in ["finlake", *layers, "finlake.features.windows", "finlake.features.online"]:
         folder = tmp_path.joinpath(*name.split("."))
         folder.mkdir()
         (folder / "__init__.py").touch()

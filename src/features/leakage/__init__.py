@@ -1,0 +1,1 @@
+"""The leakage auditor: what the definitions say, and what a bounded sample of the rows shows."""

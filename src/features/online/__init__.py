@@ -1,0 +1,1 @@
+"""Features on rows in memory, one at a time; no Spark."""

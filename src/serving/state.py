@@ -1,0 +1,116 @@
+"""What the store holds for a use case: the rows of each row set with their values, and the reports of each label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from finlake.config import Config, UseCase
+from finlake.features.definitions import kinds, match_columns
+from finlake.features.expressions import Scope, parse
+from finlake.features.online.evaluate import evaluator
+from finlake.features.rows import RowSet, Value, state_column
+from finlake.serving.row import Measured, OwnRow
+from finlake.serving.store import Column, Kind, OnlineStore, Table
+from finlake.serving.windows import Rows
+
+_EVER = 2**62
+
+
+class LabelState:
+    """Reports of one use case's label."""
+
+    def __init__(self, table: str, use_case: UseCase, config: Config) -> None:
+        self.name = use_case.use_case
+        self.source = config.source(use_case.label.from_.source)
+        self.columns = match_columns(use_case, config.source(use_case.score.each))
+        self.table = Table(table, (Column("hit", "whole"),))
+        condition = parse(use_case.label.positive, Scope(kinds(self.source)), "boolean")
+        self._positive, self._zone = evaluator(condition, use_case.zone), use_case.zone
+
+    def positive(self, report: OwnRow) -> bool:
+        return bool(self._positive(lambda expr: report.value(expr, self._zone)))
+
+    def state(self, store: OnlineStore, match: str) -> int:
+        return int(any(row[3] for row in store.window(self.table.name, match, None, _EVER)))
+
+    def since(self, store: OnlineStore, match: str) -> int:
+        """The latest moment at which something was reported."""
+        return max((row[2] for row in store.window(self.table.name, match, None, _EVER)), default=0)
+
+
+class SetState:
+    """One row set, and the table that holds its rows."""
+
+    def __init__(self, table: str, row_set: RowSet, config: Config) -> None:
+        self.row_set, self.parts = row_set, row_set.parts()
+        self.names = [part.name for part in self.parts]
+        self._names, self._kept = row_set.values(), row_set.kept()
+        self._measured = {name: (Measured(value), state) for name, (value, state) in self._kept.items()}
+        columns = [Column(name, _kind(value)) for name, (value, _) in self._kept.items()]
+        labels = list(row_set.labels)
+        self._label_names = labels
+        self._match = {label: match_columns(config.use_case(label), row_set.source) for label in labels}
+        columns += [Column(f"label_{label}", "whole") for label in labels]
+        columns += [Column(f"match_{label}", "text") for label in labels]
+        self.table = Table(table, tuple(columns), tuple(f"match_{label}" for label in labels))
+        lows = [part.low for part in self.parts]
+        self._low = None if None in lows else min(low for low in lows if low is not None)
+        self._high = max(part.high for part in self.parts) + 1
+        self._place = {column.name: 3 + n for n, column in enumerate(columns)}
+
+    def answers(
+        self, store: OnlineStore, entity: str, own: str | None, at: int, moment: int
+    ) -> dict[str, float | int | None]:
+        low = None if self._low is None else at + self._low
+        held = [row for row in store.window(self.table.name, entity, low, at + self._high) if row[0] != own]
+        if any(row[2] > moment for row in held):
+            held = [row for row in held if row[2] <= moment]
+        columns: Sequence[Sequence[Any]] = list(zip(*held, strict=True)) if held else [()] * (3 + len(self._place))
+        values = {name: columns[self._place[name]] for value, name in self._names.items() if not value.labelled}
+        if self._label_names:
+            states = list(zip(*(columns[self._place[f"label_{label}"]] for label in self._label_names), strict=True))
+            for value, name in self._names.items():
+                if value.labelled:
+                    places = [self._place[state_column(name, state)] for state in states]
+                    values[name] = [row[place] for row, place in zip(held, places, strict=True)]
+        rows = Rows(columns[1], values)
+        return {part.name: rows.answer(part, at) for part in self.parts}
+
+    def row(
+        self, store: OnlineStore, this: OwnRow, at: int, known: int, labels: Mapping[str, LabelState]
+    ) -> tuple[Any, ...]:
+        """What the store keeps of a row of the source."""
+        matches = [this.key(self._match[label]) for label in self._label_names]
+        told = [labels[label].state(store, match) for label, match in zip(self._label_names, matches, strict=True)]
+        heard = [labels[label].since(store, match) for label, match in zip(self._label_names, matches, strict=True)]
+        since = max([known, *(moment for moment, hit in zip(heard, told, strict=True) if hit)])
+        values = []
+        for measured, state in self._measured.values():
+            this.labels = dict(zip(self._label_names, state or (0,) * len(self._label_names), strict=True))
+            values.append(measured.of(this))
+        when = at if self.row_set.clock == "event" else since
+        return (
+            this.key(self.row_set.source.key),
+            this.text(self.row_set.entity),
+            when,
+            since,
+            *values,
+            *told,
+            *matches,
+        )
+
+    def relabelled(self, held: tuple[Any, ...], label: str, hit: int, known: int) -> tuple[Any, ...] | None:
+        """The row with its label changed at `known`; None where it does not change."""
+        place = self._place[f"label_{label}"] + 1  # `matching` gives the entity too
+        if held[place] == hit:
+            return None
+        key, entity, at, _, *rest = held
+        rest[place - 4] = hit
+        return (key, entity, at if self.row_set.clock == "event" else known, known, *rest)
+
+
+def _kind(value: Value) -> Kind:
+    if value.text:
+        return "text"
+    return "whole" if value.scale is not None or (value.column is None and value.expr is None) else "number"
