@@ -41,14 +41,13 @@ demo: $(READY) ## generate data, run the nightly job, show what came out
 	@$(BIN)/finlake demo $(ARGS)
 
 test: lint types unit ## lint, types, architecture and all tests (DATA=folder for the tests on real data)
-	@$(BIN)/python -m pytest tests/spark
-	@$(BIN)/python -m pytest tests/jobs
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests/spark tests/jobs
 
 long: $(READY) ## kill -9 in the middle of every step, and repair; with DATA=folder the public files too (not part of make test)
 	@$(BIN)/python -m pytest tests/long
 
 unit: $(READY) ## the tests that need no Spark, in seconds
-	@$(BIN)/python -m pytest tests/unit
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests/unit
 
 doctor: ## what this machine lacks, and how to mend it
 	@scripts/doctor.sh

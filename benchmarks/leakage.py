@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from tests.unit.leakage_cases import Case, clean
 from tests.unit.leakage_data import CLEAN, LEAKING, PLANTED, plants_for
-from tests.unit.leakage_plants import PLANTS
+from tests.unit.leakage_plants import PLANTS, put
 
 from benchmarks.measure import line
 from finlake.features.leakage.detectors import detect
 from finlake.features.leakage.findings import Finding
 from finlake.features.leakage.frames import sample_from_frame
+from finlake.features.leakage.power import area
 
+NOISE = (0.5, 0.6, 0.68, 0.76, 0.85)
 SIZES = ((3_000, 0.10), (8_000, 0.06), (20_000, 0.02))
 
 
@@ -34,6 +36,7 @@ def main() -> None:
             f"generated, {rows:,} rows, rate {rate:.0%}: {alarms} of {given.clean} with a finding, {sure} with a sure one"
         )
     planted("generated", lambda seed: clean(seed), list(PLANTS), range(2_000, 2_000 + given.planted))
+    echoes(range(3_000, 3_000 + given.planted))
     if not os.environ.get("FINLAKE_DATA"):
         line("public tables: left out, FINLAKE_DATA names no folder")
         return
@@ -51,6 +54,22 @@ def main() -> None:
     for name, table in PLANTED.items():
         case = table()
         planted(name, lambda seed, case=case: case, plants_for(name), range(3))
+
+
+def echoes(seeds: range) -> None:
+    """How strong a leak must be that is nothing but the label and normal noise."""
+    for noise in NOISE:
+        said, sure, power = 0, 0, 0.0
+        for seed in seeds:
+            case = clean(seed)
+            label = case.frame["label"].to_numpy()
+            echo = label + np.random.default_rng(seed).normal(0, noise, len(label))
+            finding = found(put(case, echo)).get("planted")
+            said, sure = said + (finding is not None), sure + bool(finding and finding.sure)
+            power += area(echo, label) / len(seeds)
+        line(
+            f"generated, an echo of the label with AUC {power:.2f}: found in {said} of {len(seeds)}, refused in {sure}"
+        )
 
 
 def planted(about: str, table: Callable[[int], Case], names: list[str], seeds: range) -> None:

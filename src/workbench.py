@@ -49,6 +49,14 @@ class Workbench:
         """Searches, fits and evaluates; tracked in MLflow."""
         return self.run("train", use_case=use_case)
 
+    def training_set(self, use_case: str, as_of: datetime | None = None, definition: str = "") -> DataFrame:
+        """The training set as it would have been made at `as_of`, also by older definitions (their digest)."""
+        from finlake.pipelines.training_data import remade
+
+        moment = as_of or self.now
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return remade(Step(self.lake, self.config, moment, "training_set", say=_say), use_case, definition)
+
     def figures(self, use_case: str = "") -> Any:
         """The latest figures, as pandas."""
         where = f" WHERE use_case = '{use_case}'" if use_case else ""

@@ -41,7 +41,7 @@ def run_describe(options: Options, feature: str, use_case: str) -> dict[str, Any
     """
     from finlake.features.definitions import select
     from finlake.features.trace import trace
-    from finlake.features.words import describe
+    from finlake.features.words import describe, when_unknown
 
     config = options.config()
     known: dict[str, None] = {}
@@ -56,15 +56,22 @@ def run_describe(options: Options, feature: str, use_case: str) -> dict[str, Any
             click.echo(f"  {describe(definition)}")
             group = config.group(definition.group)
             click.echo(f"  group {group.group} (conf/features/{group.group}.yml): {group.about}")
-            click.echo(f"  owner {group.owner or config.source(definition.source).owner}")
+            owner = definition.feature.owner or group.owner or config.source(definition.source).owner
+            click.echo(f"  owner {owner}")
+            click.echo(f"  unknown {when_unknown(definition.feature)}")
             said = definition.feature.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
             for key, value in said.items():
                 click.echo(f"    {key}: {_plain(value)}")
         click.echo("  comes from")
         for use in trace(chosen, config)[feature]:
             how = {"this": "the decision's own row", "window": "earlier rows", "label": "labels reported by then"}
-            place = f"label({use.column})" if use.how == "label" else f"{use.source}.{use.column}"
-            click.echo(f"    {place:40} {how[use.how]}, {use.place}")
+            place, arrives = f"label({use.column})", ""
+            if use.how != "label":
+                source = config.source(use.source)
+                received = next(name for name, silver in source.silver_names.items() if silver == use.column)
+                place = f"{use.source}.{use.column}"
+                arrives = f", arrives as {received!r}" if received != use.column else ""
+            click.echo(f"    {place:40} {how[use.how]}, {use.place}{arrives}")
     if feature not in known:
         raise UnknownNameError("feature", feature, known)
     return {}

@@ -141,6 +141,9 @@ class Gates(Model):
 class Online(Model):
     """What the online store answers for."""
 
+    late: FixedLength = Field(
+        Duration.parse("2d"), description="how long after a row happened it may still be decided on online"
+    )
     expires_after: FixedLength | None = Field(
         Duration.parse("2d"), description="no answers from what was published longer ago; null: never"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
 
@@ -48,15 +48,23 @@ def window_rows(
 
 
 def state_rows(
-    versions: Mapping[str, DataFrame], row_set: RowSet, config: Config, now: datetime, *, whole: bool = True
+    versions: Mapping[str, DataFrame],
+    row_set: RowSet,
+    config: Config,
+    now: datetime,
+    late: timedelta,
+    *,
+    whole: bool = True,
 ) -> DataFrame:
-    """What a decision after `now` may need of each entity, as known at `now`: `STATE`, `RowSet.kept`, and of each
-    label `label_<use case>` (its state) and `match_<use case>` (what its reports are found by).
+    """What a decision after `now` may need of each entity, as known at `now`.
 
-    Of a row whose value depends on its label every variant is there, so that a report can be told without the row.
-    Rows are kept as far back as the longest window; of values with no window the nearest row before that as well.
-    Without `whole` the versions are those that changed, and every one of them is there: what takes no part any more has
-    no entity.
+    Rows are kept as far back as the longest window of a decision that is `late`; of values with no window the nearest
+    row before that as well. Without `whole` the versions are those that changed, and every one of them is there: what
+    takes no part any more has no entity.
+
+    Returns:
+        `STATE`; the columns of `RowSet.kept`, so that a report can be told without the row; and of each label
+        `label_<use case>`, its state, and `match_<use case>`, what its reports are found by.
     """
     frame = _labelled(versions, row_set, config, None)
     moment = F.unix_micros(F.lit(now))
@@ -83,13 +91,13 @@ def state_rows(
     )
     taking_part = reduce(or_, (F.col(name).isNotNull() for name in columns)) & F.col("at").isNotNull()
     if whole:
-        return _reached(rows.filter(taking_part), row_set, now)
+        return _reached(rows.filter(taking_part), row_set, now - late)
     return rows.withColumns({"entity": F.when(taking_part, F.col("entity")), "at": F.coalesce("at", F.lit(0))})
 
 
-def _reached(rows: DataFrame, row_set: RowSet, now: datetime) -> DataFrame:
+def _reached(rows: DataFrame, row_set: RowSet, earliest: datetime) -> DataFrame:
     finite = [-(c.low if c.low is not None else c.high) for c in row_set.components]
-    inside = F.col("at") >= F.unix_micros(F.lit(now)) - max(finite) - 1
+    inside = F.col("at") >= F.unix_micros(F.lit(earliest)) - max(finite) - 1
     endless = {(row_set.values()[c.value], c.function == "first") for c in row_set.components if c.low is None}
     if not endless:
         return rows.filter(inside)

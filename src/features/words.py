@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from finlake.config import Config, UseCase
+from finlake.config import Config, Feature, UseCase
+from finlake.config.features import OF_PLACES
 from finlake.features.definitions import Definition, select, window_label
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -125,6 +126,14 @@ def spoken(window: str) -> str:
     return word if match.group(1) == "1" else f"{match.group(1)} {word}s"
 
 
+def when_unknown(feature: Feature) -> str:
+    """When a feature has no value."""
+    if feature.kind in ("ratio", "row"):
+        return "where something it is made from is, or it cannot be computed"
+    zero = feature.when_empty == "0" or (feature.when_empty is None and feature.kind in ("count", "sum", "distinct"))
+    return "where the entity is empty" + ("; 0 without rows" if zero else ", or there are no rows")
+
+
 def describe(definition: Definition) -> str:
     """What a feature is, for the comment of its column."""
     feature = definition.feature
@@ -135,6 +144,10 @@ def describe(definition: Definition) -> str:
     what = {"count": "number of rows", "time_since": f"{feature.unit or 'minutes'} since the last row"}.get(
         feature.kind
     )
+    if feature.kind in OF_PLACES:
+        what = f"{'km/h' if feature.kind == 'speed' else 'km'} from the place ({' and '.join(feature.measured)}) of the last row"
+    if feature.kind == "lookup":
+        what = f"{feature.lookup} as the latest row says it,"
     what = what or f"{feature.kind} of {' and '.join(map(str, feature.measured)) or feature.share}"
     parts = [f"{what} of {definition.source} with the same {definition.entity}"]
     if definition.window:

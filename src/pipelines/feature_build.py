@@ -20,6 +20,8 @@ from finlake.features.leakage.declared import audit
 from finlake.features.leakage.findings import refuse_leaks
 from finlake.features.words import describe
 from finlake.pipelines.step import Step
+from finlake.workspace.runtime import on_databricks
+from finlake.workspace.unity_catalog import declare_feature_key
 
 BUILDS = "ops.features"
 _BUILDS = "use_case string, definition string, inputs string, as_of string, rows bigint, run_id string"
@@ -111,7 +113,10 @@ class Build:
         frame = build_features(known, self.versions, self.use_case, config)
         about = f"One row for each decision of {name}, with what was known then. {self.use_case.purpose}"
         notes = comments(self.use_case, config)
-        self.step.lake.overwrite(self.table, frame, about=about, comments=notes, cluster_by=["decision_ts"])
+        lake = self.step.lake
+        lake.overwrite(self.table, frame, about=about, comments=notes, cluster_by=["decision_ts"])
+        if on_databricks():
+            declare_feature_key(lake.spark.sql, lake.names.full(self.table), "decision_key", "decision_ts")
 
     def update(self, news: Mapping[str, DataFrame], since: datetime) -> int:
         """Computes the decisions that the news touches, and those after `since`; the others stand as they are."""

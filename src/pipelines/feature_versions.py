@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from typing import Any
 
 from pyspark.sql import functions as F
 
-from finlake.config import Config, FeatureGroup, UseCase
+from finlake.config import FeatureGroup, UseCase
+from finlake.errors import ConfigError, UnknownNameError
 from finlake.features.definitions import definition_digest
 from finlake.models.registry import CHAMPION
 from finlake.pipelines.feature_build import BUILDS, last_build
@@ -36,12 +36,30 @@ def version_of(step: Step, use_case: str, definition: str) -> Version | None:
     table = beside(use_case, definition)
     if not (step.lake.exists(DEFINITIONS) and step.lake.exists(table)):
         return None
-    mine = (F.col("use_case") == use_case) & (F.col("definition") == definition)
-    row = step.lake.read(DEFINITIONS).filter(mine).first()
-    if row is None:
-        return None
-    config, then = _restored(step.config, now, json.loads(row["text"]))
-    return Version(replace(step, config=config), then, table) if definition_digest(then, config) == definition else None
+    return Version(*restored(step, now, definition), table)
+
+
+def restored(step: Step, use_case: UseCase, definition: str) -> tuple[Step, UseCase]:
+    """A step that sees the definitions of that digest, with the policy and the forbidden columns of today.
+
+    Raises:
+        UnknownNameError: no table was ever built from such definitions.
+        ConfigError: they mean something else today, because finlake or a label changed.
+    """
+    name, lake = use_case.use_case, step.lake
+    stored = lake.read(DEFINITIONS).filter(F.col("use_case") == name).collect() if lake.exists(DEFINITIONS) else []
+    texts = {row["definition"]: row["text"] for row in stored}
+    if definition not in texts:
+        raise UnknownNameError("version of the definitions", definition, texts, f"use case {name}")
+    text, config = json.loads(texts[definition]), step.config
+    groups = {group: FeatureGroup.model_validate(body) for group, body in text["groups"].items()}
+    then = UseCase.model_validate(text["use_case"]).model_copy(
+        update={"policy": use_case.policy, "never": use_case.never}
+    )
+    held = replace(config, groups={**config.groups, **groups}, use_cases={**config.use_cases, name: then})
+    if definition_digest(then, held) != definition:
+        raise ConfigError(f"definitions {definition} of {name} mean something else today; train on the present ones")
+    return replace(step, config=held), then
 
 
 def beside(use_case: str, definition: str) -> str:
@@ -109,11 +127,3 @@ def _deciding(step: Step, use_case: str) -> list[str]:
         return []
     mine = (F.col("use_case") == use_case) & (F.col("alias") == CHAMPION)
     return [row["definition"] for row in step.lake.read("ops.models").filter(mine).select("definition").collect()]
-
-
-def _restored(config: Config, now: UseCase, text: dict[str, Any]) -> tuple[Config, UseCase]:
-    """Definitions as they were, with the policy and the forbidden columns of today."""
-    groups = {name: FeatureGroup.model_validate(group) for name, group in text["groups"].items()}
-    then = UseCase.model_validate(text["use_case"]).model_copy(update={"policy": now.policy, "never": now.never})
-    held = replace(config, groups={**config.groups, **groups}, use_cases={**config.use_cases, then.use_case: then})
-    return held, then

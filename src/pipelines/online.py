@@ -59,7 +59,7 @@ def _publish(step: Step, store: OnlineStore, use_case: UseCase, *, rebuild: bool
     store.publish(Publication(name, features.definition, moment, moment, expires, ""))
     for one in features.sets:
         if (reach := one.row_set.reach) is not None:
-            store.prune(one.table.name, micros(step.now - reach))
+            store.prune(one.table.name, micros(step.now - reach - features.late))
     record = lake.spark.createDataFrame([(name, *same, rows, step.run_id)], _PUBLISHED)
     lake.merge(PUBLISHED, record, on=["use_case"], update=["definition", "inputs", "as_of", "rows", "run_id"])
     what = "all of it" if changes is None else "what changed"
@@ -80,7 +80,7 @@ def _frames(
         if before is not None and changes is not None:
             since = datetime.fromisoformat(before["as_of"])
             held[one.row_set.source.source] = changed_since(versions, changes, one.row_set, config, since)
-        yield one.table, state_rows(held, one.row_set, config, now, whole=changes is None)
+        yield one.table, state_rows(held, one.row_set, config, now, features.late, whole=changes is None)
     for label in features.labels.values():
         yield label.table, report_rows(versions[label.source.source], config.use_case(label.name), config, now)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
@@ -9,6 +10,8 @@ from pyspark.sql import functions as F
 
 from finlake.config import UseCase
 from finlake.errors import TableError
+from finlake.features.build import build_features
+from finlake.features.decisions import decisions
 from finlake.features.definitions import definition_digest, select
 from finlake.features.labels import labels, positive_periods
 from finlake.features.leakage.declared import audit
@@ -17,6 +20,7 @@ from finlake.features.leakage.rows import audit_rows, reading_of
 from finlake.features.splits import Bounds, short_gaps, split_bounds
 from finlake.features.training import PARTS, training_set
 from finlake.pipelines.feature_build import sources_needed
+from finlake.pipelines.feature_versions import restored
 from finlake.pipelines.step import Step
 
 
@@ -43,12 +47,7 @@ def training_data(step: Step, use_case: UseCase) -> TrainingData:
     versions = {source: lake.read(f"silver.{source}") for source in sources_needed(use_case, config)}
     refuse_leaks(audit(use_case, config, versions))
     features = _features(step, use_case)
-    scored, label_source = config.source(use_case.score.each), config.source(use_case.label.from_.source)
-    periods = positive_periods(versions[label_source.source], use_case, label_source, scored)
-    known = labels(features, periods, use_case, scored, step.now)
-    span = features.agg(F.min("event_ts").alias("first"), F.max("event_ts").alias("last")).first()
-    assert span is not None
-    bounds = split_bounds(use_case, step.now, span["first"], span["last"])
+    known, bounds = _labelled(step, use_case, features, versions)
     for short in short_gaps(bounds, use_case):
         step.warn(f"{name}: {short}")
     outputs = list(select(use_case, config).outputs)
@@ -73,6 +72,45 @@ def training_data(step: Step, use_case: UseCase) -> TrainingData:
         _days(bounds, use_case),
         _share_known(features, known, bounds),
     )
+
+
+def remade(step: Step, use_case: str, definition: str = "") -> DataFrame:
+    """The training set as of the step's moment, as it would be made then; nothing is written.
+
+    Values, labels and parts are those known at that moment, also where corrections have come since. A file that came
+    later and says it was known earlier counts.
+
+    Args:
+        step: stands at the moment.
+        use_case: whose training set.
+        definition: digest of older definitions, as a model's card names them; default: those of today.
+
+    Raises:
+        UnknownNameError: no table was ever built from such definitions.
+    """
+    chosen = step.config.use_case(use_case)
+    if definition:
+        step, chosen = restored(step, chosen, definition)
+    versions = {name: step.lake.read(f"silver.{name}") for name in sources_needed(chosen, step.config)}
+    refuse_leaks(audit(chosen, step.config, versions))
+    scored = step.config.source(chosen.score.each)
+    decided = decisions(versions[scored.source], chosen, scored).filter(F.col("decision_ts") <= F.lit(step.now))
+    features = build_features(decided, versions, chosen, step.config)
+    known, bounds = _labelled(step, chosen, decided, versions)
+    return training_set(features, known, bounds, step.now)
+
+
+def _labelled(
+    step: Step, use_case: UseCase, decided: DataFrame, versions: Mapping[str, DataFrame]
+) -> tuple[DataFrame, Bounds]:
+    """Labels of decisions as known at the step's moment, and the parts' bounds."""
+    config = step.config
+    scored, source = config.source(use_case.score.each), config.source(use_case.label.from_.source)
+    periods = positive_periods(versions[source.source], use_case, source, scored)
+    span = decided.agg(F.min("event_ts").alias("first"), F.max("event_ts").alias("last")).first()
+    assert span is not None
+    bounds = split_bounds(use_case, step.now, span["first"], span["last"])
+    return labels(decided, periods, use_case, scored, step.now), bounds
 
 
 def _audit(step: Step, use_case: UseCase, stored: DataFrame) -> None:

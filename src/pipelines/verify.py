@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,11 @@ def _online(sample: Sample) -> dict[str, Features]:
             return told | _tell(sample, OnlineFeatures(store, sample.use_case, sample.step.config), store, middle, None)
 
 
+def _lateness(sample: Sample) -> timedelta:
+    """How long after its row happened the latest of the decisions was taken."""
+    return max((aware(d["decision_ts"]) - aware(d["event_ts"]) for d in sample.decisions), default=timedelta(0))
+
+
 def _tell(
     sample: Sample, features: OnlineFeatures, store: SqliteStore, after: datetime | None, until: datetime | None
 ) -> dict[str, Features]:
@@ -87,7 +92,7 @@ def _tell(
         frames = sample.frames()
         for one in features.sets:
             columns = [*STATE, *(column.name for column in one.table.columns)]
-            rows = state_rows(frames, one.row_set, config, after).select(*columns).toLocalIterator()
+            rows = state_rows(frames, one.row_set, config, after, _lateness(sample)).select(*columns).toLocalIterator()
             store.put(one.table.name, map(tuple, rows))
         for label in features.labels.values():
             reports = report_rows(frames[label.source.source], config.use_case(label.name), config, after)

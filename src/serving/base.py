@@ -11,9 +11,9 @@ from typing import Any, ClassVar, Self
 
 from finlake.errors import TableError, UnknownNameError, suggestion
 from finlake.serving.sql import OWN, Statements, checked, identifier, in_words, newest, shape, statements, table_of
-from finlake.serving.store import Kind, Publication, Row, Served, Table
+from finlake.serving.store import Asked, Kind, Publication, Row, Served, Table
 
-_ALWAYS = -(2**63)  # the earliest moment there is
+ALWAYS = -(2**63)  # the earliest moment there is
 _PUBLICATION = '"use_case", "definition", "watermark", "published_at", "expires_after", "reason", "refused"'
 _SERVED = '"use_case", "decision_key", "at", "moment", "watermark", "definition", "values"'
 
@@ -133,7 +133,10 @@ class SqlStore(ABC):
         return self._forget(self._of(table), keys, until) if keys else 0
 
     def window(self, table: str, entity: str, low: int | None, high: int) -> list[Row]:
-        return self._rows(self._of(table).window, (entity, _ALWAYS if low is None else low, high)) if entity else []
+        return self._rows(self._of(table).window, (entity, ALWAYS if low is None else low, high)) if entity else []
+
+    def windows(self, asked: Sequence[Asked]) -> list[list[Row]]:
+        return [self.window(*one) for one in asked]
 
     def latest(self, table: str, entity: str, high: int, count: int) -> list[Row]:
         return self._rows(self._of(table).latest, (entity, high, max(count, 0)))[::-1] if entity else []

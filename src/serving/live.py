@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial, reduce
 from pathlib import Path
 from typing import Any, Self
@@ -50,6 +50,7 @@ class OnlineFeatures:
         self.definition = definition_digest(use_case, config)
         prefix = f"{use_case.use_case}_{self.definition[:8]}"
         self._store, self._use_case, self._config = store, use_case, config
+        self.late = timedelta(microseconds=use_case.online.late.micros)
         self._scored = config.source(use_case.score.each)
         self.sets = [SetState(f"{prefix}_{n}", row_set, config) for n, row_set in enumerate(plan.row_sets.values())]
         names = dict.fromkeys(label for row_set in plan.row_sets.values() for label in row_set.labels)
@@ -85,6 +86,12 @@ class OnlineFeatures:
         this = OwnRow(self._scored, typed(self._scored, row))
         at = micros(this.raw[self._scored.happened_at])
         moment = at if known is None else micros(known)
+        if moment - at > self._use_case.online.late.micros:
+            raise FreshnessError(
+                f"this row of {self._scored.source} became known {(moment - at) / 3_600_000_000:,.0f} hours after it happened, "
+                f"and online windows are kept for rows up to {self._use_case.online.late.text} late; "
+                "finlake features computes it, or raise online.late of the use case"
+            )
         publication = self._publication(moment)
         with self._store.transaction():
             key = this.key(self._scored.key)
@@ -107,10 +114,15 @@ class OnlineFeatures:
     def values(self, this: OwnRow, at: int, moment: int) -> Values:
         """Features from the rows that are in the store now; rows known after `moment` (microseconds) do not count."""
         parts: dict[str, float | int | None] = {}
-        for one in self.sets:
-            entity = this.text(one.row_set.entity)
-            own = this.key(self._scored.key) if one.row_set.source is self._scored else None
-            parts |= dict.fromkeys(one.names) if entity is None else one.answers(self._store, entity, own, at, moment)
+        entities = [(one, this.text(one.row_set.entity)) for one in self.sets]
+        asked = [(one, one.asked(entity, at)) for one, entity in entities if entity is not None]
+        key = this.key(self._scored.key)
+        for (one, _), rows in zip(asked, self._store.windows([window for _, window in asked]), strict=True):
+            own = key if one.row_set.source is self._scored else None
+            parts |= one.answers(rows, own, at, moment)
+        for one, entity in entities:
+            if entity is None:
+                parts |= dict.fromkeys(one.names)
         found: Values = {name: assemble(parts, this, at) for name, assemble in self._features.items()}
         for name, zone, trees in self._derived:
             look = partial(_look, this, found, zone)
@@ -123,15 +135,19 @@ class OnlineFeatures:
         for label in self.labels.values():
             if label.source is source:
                 self._report(label, this, at, known)
-        for one in self.sets:
-            if one.row_set.source is source:
-                self._store.put(one.table.name, [one.row(self._store, this, at, known, self.labels)])
+        mine = [one for one in self.sets if one.row_set.source is source]
+        reported = {
+            name: self.labels[name].reported(self._store, this.key(self.labels[name].columns))
+            for name in dict.fromkeys(label for one in mine for label in one.row_set.labels)
+        }
+        for one in mine:
+            self._store.put(one.table.name, [one.row(this, at, known, reported)])
 
     def _report(self, label: LabelState, this: OwnRow, at: int, known: int) -> None:
         """A report is told: rows it is about change their state from its moment on."""
         match = this.key(label.columns)
         self._store.put(label.table.name, [(this.key(label.source.key), match, at, known, int(label.positive(this)))])
-        hit = label.state(self._store, match)
+        hit = int(label.reported(self._store, match) is not None)
         for one in self.sets:
             if label.name in one.row_set.labels:
                 changed = [

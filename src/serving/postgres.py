@@ -11,9 +11,9 @@ from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 
 from finlake.errors import BusyError, FinlakeError, SetupError, TableError
-from finlake.serving.base import SqlStore
+from finlake.serving.base import ALWAYS, SqlStore
 from finlake.serving.sql import OWN, Statements, identifier, replacing
-from finlake.serving.store import Row, Table
+from finlake.serving.store import Asked, Row, Table
 
 WAIT = 10.0  # seconds
 _AT_ONCE = 5_000  # rows a statement
@@ -85,6 +85,17 @@ class PostgresStore(SqlStore):
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         try:
             return self._cursor.execute(sql, values, prepare=True).fetchall()
+        except psycopg.Error as error:
+            raise self._said(error) from error
+
+    def windows(self, asked: Sequence[Asked]) -> list[list[Row]]:
+        known = [(self._of(table).window, entity, low, high) for table, entity, low, high in asked]
+        cursors = [self._connection.cursor(binary=True) for _ in known]
+        try:
+            with self._connection.pipeline():
+                for cursor, (sql, entity, low, high) in zip(cursors, known, strict=True):
+                    cursor.execute(sql, (entity, ALWAYS if low is None else low, high), prepare=True)
+            return [cursor.fetchall() if one[1] else [] for cursor, one in zip(cursors, asked, strict=True)]
         except psycopg.Error as error:
             raise self._said(error) from error
 

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from finlake.config import Source
+from finlake.config.source import Column
 from finlake.errors import ContractError, suggestion
 from finlake.features.expressions import KINDS, Expr
 from finlake.features.online.casts import from_raw
@@ -30,10 +31,11 @@ def micros(moment: datetime | date) -> int:
 class OwnRow:
     """A row of a source. `labels` are its states, where windows look at them."""
 
-    __slots__ = ("_seen", "labels", "raw", "source")
+    __slots__ = ("_columns", "_seen", "labels", "raw", "source")
 
     def __init__(self, source: Source, raw: Mapping[str, Any], labels: Mapping[str, float] | None = None) -> None:
         self.source, self.raw, self.labels = source, raw, labels or {}
+        self._columns = source.silver_columns
         self._seen: dict[tuple[str, str], Any] = {}
 
     def value(self, expr: Expr, zone: str) -> Any:
@@ -42,13 +44,13 @@ class OwnRow:
             return self.labels[expr.value]
         seen = (expr.value, zone)
         if seen not in self._seen:
-            kind = self.source.silver_columns[expr.value].type
+            kind = self._columns[expr.value].type
             self._seen[seen] = from_raw(self.raw.get(expr.value), kind, zone)
         return self._seen[seen]
 
     def text(self, name: str) -> str | None:
         """A column as text, as Spark casts it: entities and keys are told apart by it."""
-        value, column = self.raw.get(name), self.source.silver_columns[name]
+        value, column = self.raw.get(name), self._columns[name]
         if value is None or isinstance(value, str):
             return value
         if column.type == "money":
@@ -117,18 +119,18 @@ def typed(source: Source, given: Mapping[str, Any]) -> dict[str, Any]:
             raise ContractError(
                 f"a row of {source.source} needs {name}: it says which row this is and when it happened"
             )
-    return {name: _typed(source, name, value) for name, value in given.items()}
+    return {name: _typed(source, name, columns[name], value) for name, value in given.items()}
 
 
-def _typed(source: Source, name: str, value: Any) -> Any:
-    kind = source.silver_columns[name].type
+def _typed(source: Source, name: str, column: Column, value: Any) -> Any:
+    kind = column.type
     if value is None:
         return None
     try:
         if kind == "boolean" and isinstance(value, bool):
             return value
         if kind == "money":
-            return round(Decimal(str(value)), source.silver_columns[name].decimals)
+            return round(Decimal(str(value)), column.decimals)
         if kind == "integer" and int(value) == float(value):
             return int(value)
         if kind == "number":
@@ -139,9 +141,9 @@ def _typed(source: Source, name: str, value: Any) -> Any:
             return value if isinstance(value, date) else date.fromisoformat(str(value))
         if kind == "timestamp":
             moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-            zone = source.silver_columns[name].zone or source.zone
+            zone = column.zone or source.zone
             return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
     except (ValueError, TypeError, ArithmeticError):
         pass
-    secret = source.silver_columns[name].pii is not None
+    secret = column.pii is not None
     raise ContractError(f"{source.source}.{name} is {kind}, got {'***' if secret else repr(value)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any
 
 from finlake.config import Config, UseCase
@@ -11,7 +12,7 @@ from finlake.features.expressions import Scope, parse
 from finlake.features.online.evaluate import evaluator
 from finlake.features.rows import RowSet, Value, state_column
 from finlake.serving.row import Measured, OwnRow
-from finlake.serving.store import Column, Kind, OnlineStore, Table
+from finlake.serving.store import Asked, Column, Kind, OnlineStore, Row, Table
 from finlake.serving.windows import Rows
 
 _EVER = 2**62
@@ -31,12 +32,9 @@ class LabelState:
     def positive(self, report: OwnRow) -> bool:
         return bool(self._positive(lambda expr: report.value(expr, self._zone)))
 
-    def state(self, store: OnlineStore, match: str) -> int:
-        return int(any(row[3] for row in store.window(self.table.name, match, None, _EVER)))
-
-    def since(self, store: OnlineStore, match: str) -> int:
-        """The latest moment at which something was reported."""
-        return max((row[2] for row in store.window(self.table.name, match, None, _EVER)), default=0)
+    def reported(self, store: OnlineStore, match: str) -> int | None:
+        """Since when a row has stood as reported; None where it does not."""
+        return min((row[2] for row in store.window(self.table.name, match, None, _EVER) if row[3]), default=None)
 
 
 class SetState:
@@ -58,33 +56,42 @@ class SetState:
         self._low = None if None in lows else min(low for low in lows if low is not None)
         self._high = max(part.high for part in self.parts) + 1
         self._place = {column.name: 3 + n for n, column in enumerate(columns)}
+        self._plain = [(name, self._place[name]) for value, name in self._names.items() if not value.labelled]
+        states = list(product((0, 1), repeat=len(labels)))
+        self._told = [
+            (name, {state: self._place[state_column(name, state)] for state in states})
+            for value, name in self._names.items()
+            if value.labelled
+        ]
 
-    def answers(
-        self, store: OnlineStore, entity: str, own: str | None, at: int, moment: int
-    ) -> dict[str, float | int | None]:
-        low = None if self._low is None else at + self._low
-        held = [row for row in store.window(self.table.name, entity, low, at + self._high) if row[0] != own]
-        if any(row[2] > moment for row in held):
-            held = [row for row in held if row[2] <= moment]
+    def asked(self, entity: str, at: int) -> Asked:
+        """The window of the store that holds every row its parts may look at."""
+        return self.table.name, entity, None if self._low is None else at + self._low, at + self._high
+
+    def answers(self, found: Sequence[Row], own: str | None, at: int, moment: int) -> dict[str, float | int | None]:
+        """The parts from the rows of `asked`; those known after `moment`, and the decision's own, do not count."""
+        held = [row for row in found if row[0] != own and row[2] <= moment]
         columns: Sequence[Sequence[Any]] = list(zip(*held, strict=True)) if held else [()] * (3 + len(self._place))
-        values = {name: columns[self._place[name]] for value, name in self._names.items() if not value.labelled}
-        if self._label_names:
+        values = {name: columns[place] for name, place in self._plain}
+        if self._told:
             states = list(zip(*(columns[self._place[f"label_{label}"]] for label in self._label_names), strict=True))
-            for value, name in self._names.items():
-                if value.labelled:
-                    places = [self._place[state_column(name, state)] for state in states]
-                    values[name] = [row[place] for row, place in zip(held, places, strict=True)]
+            for name, places in self._told:
+                values[name] = [row[places[state]] for row, state in zip(held, states, strict=True)]
         rows = Rows(columns[1], values)
         return {part.name: rows.answer(part, at) for part in self.parts}
 
-    def row(
-        self, store: OnlineStore, this: OwnRow, at: int, known: int, labels: Mapping[str, LabelState]
-    ) -> tuple[Any, ...]:
-        """What the store keeps of a row of the source."""
+    def row(self, this: OwnRow, at: int, known: int, reported: Mapping[str, int | None]) -> tuple[Any, ...]:
+        """What the store keeps of a row of the source.
+
+        Args:
+            this: the row.
+            at: when it happened.
+            known: when it was known.
+            reported: of each label, since when the row has stood as reported.
+        """
         matches = [this.key(self._match[label]) for label in self._label_names]
-        told = [labels[label].state(store, match) for label, match in zip(self._label_names, matches, strict=True)]
-        heard = [labels[label].since(store, match) for label, match in zip(self._label_names, matches, strict=True)]
-        since = max([known, *(moment for moment, hit in zip(heard, told, strict=True) if hit)])
+        told = [int(reported[label] is not None) for label in self._label_names]
+        since = max(known, *(reported[label] or 0 for label in self._label_names)) if told else known
         values = []
         for measured, state in self._measured.values():
             this.labels = dict(zip(self._label_names, state or (0,) * len(self._label_names), strict=True))

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol, Self
 
 Kind = Literal["whole", "number", "text"]
 Row = tuple[Any, ...]
+Asked = tuple[str, str, int | None, int]  # table, entity, low, high of a window
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,9 @@ class OnlineStore(Protocol):
         Returns:
             (key, at, since, *values), ordered by at, since and key (by code points).
         """
+
+    def windows(self, asked: Sequence[Asked]) -> list[list[Row]]:
+        """Several windows at once; a server is asked in one go."""
 
     def latest(self, table: str, entity: str, high: int, count: int) -> list[Row]:
         """The last `count` rows that `window` has before `high`, in the same order."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from tests.spark.feature_cases import config
 from tests.spark.feature_deliveries import NOWS, deliver_all
 
+from finlake.errors import UnknownNameError
 from finlake.features.definitions import definition_digest
 from finlake.lakehouse import Lake, table_digest
 from finlake.models import records
@@ -17,6 +20,7 @@ from finlake.pipelines.features import features
 from finlake.pipelines.online import online
 from finlake.pipelines.step import Step
 from finlake.pipelines.stream import stream
+from finlake.pipelines.training_data import remade
 from finlake.pipelines.verify import verify
 from finlake.serving.live import OnlineFeatures
 from finlake.serving.open import open_store
@@ -37,7 +41,8 @@ GROUPS = {
     },
 }
 FEWER = {"card": {"entity": "card", "features": {"n_2d": {"count": "rows", "windows": ["2d"]}}}, "shop": GROUPS["shop"]}
-CONF = config(GROUPS, "known_at")
+SHORT = {"split": {"train": "1d", "choose": "1d", "test": "1d"}}
+CONF = config(GROUPS, "known_at", **SHORT)
 SEED, KEYS = 3, 60
 SHORTEST = timedelta(days=1)
 
@@ -147,11 +152,18 @@ def test_definitions_by_which_a_model_decides_stay_beside_the_new_ones(lake: Lak
     }  # fmt: skip
     lake.append("ops.models", lake.spark.createDataFrame([tuple(champion.values())], records.MODELS))
     deliver_all(lake, SEED, KEYS, 1)
-    features(step_at(lake, 1, config(FEWER, "known_at")), "fraud")
+    features(step_at(lake, 1, config(FEWER, "known_at", **SHORT)), "fraud")
     assert {"n_2d", "fraud_2d"} <= set(lake.read("features.fraud").columns)
     kept = table_digest(lake.read(beside))
     lake.sql("UPDATE ops.models SET alias = ''")
-    features(step_at(lake, 1, config(FEWER, "known_at")), "fraud")
+    features(step_at(lake, 1, config(FEWER, "known_at", **SHORT)), "fraud")
     assert not lake.exists(beside)
+    later = replace(step_at(lake, 1), now=NOWS[1] + timedelta(days=10))
+    of_then = remade(replace(later, config=config(FEWER, "known_at", **SHORT)), "fraud", old)
+    assert table_digest(of_then) == table_digest(remade(later, "fraud"))
+    assert {"n_1d", "label", "part"} <= set(of_then.columns)
+    assert not of_then.isEmpty()
+    with pytest.raises(UnknownNameError, match="unknown version of the definitions"):
+        remade(step_at(lake, 1), "fraud", "0123456789abcdef")
     features(step_at(lake, 1), "fraud")
     assert table_digest(lake.read("features.fraud")) == kept

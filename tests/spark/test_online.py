@@ -6,7 +6,6 @@ import math
 from datetime import UTC, timedelta
 from typing import Any
 
-import pytest
 from feature_cases import START, Version, config, world
 from test_features import GROUPS, build, frames
 
@@ -40,7 +39,7 @@ def publish(spark: Any, store: OnlineStore, features: OnlineFeatures, conf: Any,
     versions = frames(spark, *known)
     store.create(features.tables)
     for one in features.sets:
-        frame = state_rows(versions, one.row_set, conf, MIDDLE)
+        frame = state_rows(versions, one.row_set, conf, MIDDLE, features.late)
         columns = [*STATE, *(column.name for column in one.table.columns)]
         store.put(one.table.name, [tuple(row) for row in frame.select(*columns).collect()])
     for label in features.labels.values():
@@ -52,10 +51,9 @@ def at_middle(versions: list[Version]) -> list[Version]:
     return [v for v in versions if v.known_from <= MIDDLE]
 
 
-@pytest.mark.parametrize(("as_of", "seed"), [("known_at", 11), ("happened_at", 12)])
-def test_online_is_what_batch_computes_at_the_same_knowledge(spark, tmp_path, as_of, seed):
-    payments, reports = world(seed)
-    conf = config(MORE, as_of)
+def test_online_is_what_batch_computes_at_the_same_knowledge(spark, tmp_path):
+    payments, reports = world(11, keys=90)
+    conf = config(MORE, "known_at")
     wanted = {row["decision_key"]: row for row in build(spark, conf, payments, reports).collect()}
     first = {}
     for version in payments:

@@ -6,7 +6,7 @@ from collections import deque
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finlake.features.networks.passing import Movements, passed_on
@@ -63,6 +63,7 @@ def check(accounts: list[list[Movement]], bound: int) -> None:
 movement = st.tuples(st.integers(0, 12), st.integers(-5, 5).filter(bool))
 
 
+@settings(max_examples=300)
 @given(st.lists(st.lists(movement, max_size=9), min_size=1, max_size=3), st.integers(0, 6))
 def test_every_range_of_rows_passes_on_what_a_queue_does(accounts: list[list[Movement]], bound: int) -> None:
     check(accounts, bound)
@@ -76,6 +77,10 @@ def test_long_ranges_too(seed: int) -> None:
         (draw.integers(1, 900, 120) * draw.choice([-1, 1], 120)).tolist(),
     )
     check([list(zip(times, amounts, strict=True))], bound=11)
+
+
+def test_receipts_of_one_moment_wait_together() -> None:
+    check([[(2, 1), (2, 1), (3, -2)]], bound=1)
 
 
 def test_money_may_leave_up_to_the_bound_and_never_in_the_moment_it_came() -> None:

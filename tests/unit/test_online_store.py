@@ -28,6 +28,15 @@ def test_a_window_has_its_beginning_and_not_its_end_and_is_in_order(store: Onlin
     assert store.latest("seen", "e", 30, 0) == []
 
 
+def test_several_windows_at_once_are_the_windows_one_by_one(store: OnlineStore) -> None:
+    store.put("seen", [row(f"k{n}", entity, at=n) for n, entity in enumerate("aabbc")])
+    asked = [("seen", "a", None, 2), ("seen", "b", 3, 9), ("seen", "", None, 9), ("seen", "nobody", 0, 9)]
+    assert store.windows(asked) == [store.window(*one) for one in asked]
+    assert store.windows([]) == []
+    with store.transaction():
+        assert store.windows(asked[:1]) == [store.window(*asked[0])]
+
+
 def test_what_is_put_is_what_is_found(store: OnlineStore) -> None:
     values = [
         (2**63 - 1, 0.1 + 0.2, "'; DROP TABLE seen; --"),

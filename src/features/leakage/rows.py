@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from finlake.config import Config, UseCase
 from finlake.features.definitions import select
 from finlake.features.leakage.detectors import HISTORIES, ROWS, detect
-from finlake.features.leakage.encodings import target_encodings
+from finlake.features.leakage.encodings import FEWEST_LEVELS, target_encodings
 from finlake.features.leakage.findings import Finding, Shown
 from finlake.features.leakage.frames import MOST_LEVELS, sample_from_frame
 from finlake.features.leakage.sample import LIMIT, SHOWN, Copies, Levels, Profile, Sample
@@ -87,7 +87,8 @@ def audit_rows(training: DataFrame, reading: Reading) -> list[Finding]:
         training: decision_key, event_ts, decision_ts, label, part, the features (DOUBLE) and the entity columns.
         reading: how to read it.
     """
-    sample = _with_totals(_drawn(training, reading), training)
+    totals = _totals(training, reading)
+    sample = _with_totals(_drawn(training, reading, totals), training, totals)
     sample = replace(sample, copies=_copies(training, sample, reading))
     found = {finding.feature: finding for finding in detect(sample, ROWS)}
     for entity in reading.entities:
@@ -98,15 +99,23 @@ def audit_rows(training: DataFrame, reading: Reading) -> list[Finding]:
     return [finding for name, finding in found.items() if finding.kind != "own row" or name not in declared]
 
 
-def _drawn(training: DataFrame, reading: Reading) -> Sample:
+def _totals(training: DataFrame, reading: Reading) -> list[Row]:
+    """For train and the rest, and for each label: rows, and known values, mean, variance and ends of each feature."""
+    made = [F.count(F.lit(1)).alias("rows")]
+    for place, name in enumerate(reading.features):
+        column = F.nanvl(F.col(f"`{name}`").cast("double"), F.lit(None).cast("double"))
+        parts = (F.count(column), F.avg(column), F.var_pop(column), F.min(column), F.max(column))
+        made += [part.alias(f"{what}{place}") for what, part in zip("nmvlh", parts, strict=True)]
+    return training.groupBy((F.col("part") == "train").alias("train"), "label").agg(*made).collect()
+
+
+def _drawn(training: DataFrame, reading: Reading, totals: list[Row]) -> Sample:
     """Rows by the hash of their key; all positives up to half of the limit."""
     names = ("decision_key", "event_ts", "decision_ts", "label", "part")
     rows = training.select(*names, *(f"`{name}`" for name in reading.features))
-    counted = {
-        row["label"]: row["rows"] for row in rows.groupBy("label").agg(F.count(F.lit(1)).alias("rows")).collect()
-    }
-    positives = min(counted.get(1, 0), max(LIMIT // 2, LIMIT - counted.get(0, 0)))
-    wanted = {1: positives, 0: LIMIT - positives}
+    counted = [sum(row["rows"] for row in totals if row["label"] == one) for one in (0, 1)]
+    positives = min(counted[1], max(LIMIT // 2, LIMIT - counted[0]))
+    wanted = (LIMIT - positives, positives)
     ordered = rows.orderBy(F.xxhash64("decision_key"), "decision_key")
     drawn = ordered.filter("label = 1").limit(wanted[1]).unionByName(ordered.filter("label = 0").limit(wanted[0]))
     frame = drawn.toPandas().sort_values(["event_ts", "decision_key"], ignore_index=True)
@@ -115,31 +124,27 @@ def _drawn(training: DataFrame, reading: Reading) -> Sample:
         key="decision_key", as_of=reading.as_of, matures_after=reading.matures_after, masked=reading.masked,
         about="training set",
     )  # fmt: skip
-    shares = np.array([counted.get(one, 0) / max(int((sample.label == one).sum()), 1) for one in (0, 1)])
+    shares = np.array([counted[one] / max(int((sample.label == one).sum()), 1) for one in (0, 1)])
     keys = np.full(len(sample.keys), "***") if reading.hide_keys else sample.keys
     return replace(sample, weight=shares[sample.label], keys=keys, order=None)
 
 
-def _with_totals(sample: Sample, training: DataFrame) -> Sample:
+def _with_totals(sample: Sample, training: DataFrame, totals: list[Row]) -> Sample:
     """The sample with profiles and levels of all rows, as far as detectors need them exactly."""
     rows = training.withColumn("_train", F.col("part") == "train")
-    columns = [F.nanvl(F.col(f"`{name}`").cast("double"), F.lit(None).cast("double")) for name in sample.names]
-    made = [F.count(F.lit(1)).alias("rows"), F.sum("label").alias("hits")]
-    for place, column in enumerate(columns):
-        parts = (F.count(column), F.avg(column), F.var_pop(column), F.min(column), F.max(column))
-        made += [part.alias(f"{what}{place}") for what, part in zip("nmvlh", parts, strict=True)]
-    sums = {row["_train"]: row.asDict() for row in rows.groupBy("_train").agg(*made).collect()}
     whole, train = {}, {}
     for place, name in enumerate(sample.names):
-        parts_ = {key: [row[f"{what}{place}"] for what in "nmvlh"] for key, row in sums.items()}
-        train[name] = _profile([parts_[key] for key in parts_ if key], sample, name)
-        whole[name] = _profile(list(parts_.values()), sample, name)
-    whole |= _ends(whole, rows)
-    rate = sum(row["hits"] for row in sums.values()) / max(sum(row["rows"] for row in sums.values()), 1)
+        parts = {(row["train"], row["label"]): [row[f"{what}{place}"] for what in "nmvlh"] for row in totals}
+        train[name] = _profile([part for (inside, _), part in parts.items() if inside], sample, name)
+        whole[name] = _profile(list(parts.values()), sample, name)
+    whole |= _ends(whole, sample, rows)
+    hits = sum(row["rows"] for row in totals if row["label"] == 1)
+    rate = hits / max(sum(row["rows"] for row in totals), 1)
     levels, train_levels = {}, {}
     for name, profile in whole.items():
         near = abs(profile.mean - rate) <= 0.25 * rate  # the mean of a mean of labels is about the rate
-        if near and 0 <= profile.low < profile.high <= 1 and len(np.unique(sample.column(name))) <= MOST_LEVELS:
+        several = FEWEST_LEVELS <= len(np.unique(sample.column(name))) <= MOST_LEVELS
+        if near and several and 0 <= profile.low < profile.high <= 1:
             levels[name], train_levels[name] = _levels(rows, name)
     return replace(sample, profiles=whole, train_profiles=train, levels=levels, train_levels=train_levels)
 
@@ -158,9 +163,14 @@ def _profile(parts: list[list[float]], sample: Sample, name: str) -> Profile:
     return Profile(int(rows.sum()), mean, variance**0.5, *ends, 0, 0, mode, min(often, int(rows.sum())))
 
 
-def _ends(profiles: dict[str, Profile], rows: DataFrame) -> dict[str, Profile]:
-    """Profiles that may be min-maxed, with the rows counted that lie at their ends."""
-    scaled = {name: one for name, one in profiles.items() if (one.low, one.high) in ((0.0, 1.0), (-1.0, 1.0))}
+def _ends(profiles: dict[str, Profile], sample: Sample, rows: DataFrame) -> dict[str, Profile]:
+    """Profiles that may be min-maxed, with the rows counted that lie at their ends; few do in the sample then."""
+    scaled = {
+        name: one
+        for name, one in profiles.items()
+        if (one.low, one.high) in ((0.0, 1.0), (-1.0, 1.0))
+        and np.isin(sample.column(name), (one.low, one.high)).sum() <= 6
+    }
     if not scaled:
         return {}
     counts: list[Column] = []

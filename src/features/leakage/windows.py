@@ -41,12 +41,17 @@ def own_label(sample: Sample) -> list[Finding]:
 def own_row(sample: Sample) -> list[Finding]:
     """A window that equals another column where the entity has no earlier row, and differs where it has.
 
+    Only later rows of the time of the first rows are compared: while all histories are short, many windows are equal.
     Harmless if that column is known at the decision, so this is only said.
     """
     found: dict[str, Finding] = {}
     for entity, history in sample.histories.items():
         first, later = history.earlier == 0, history.earlier > 0
-        if first.sum() < FEWEST_ROWS or later.sum() < FEWEST_ROWS:
+        if not first.any() or np.isnat(sample.event).any():
+            continue
+        until = np.quantile(sample.event[first].astype(np.int64), 0.95)
+        beside = later & (sample.event.astype(np.int64) <= until)
+        if beside.sum() < FEWEST_ROWS or first.sum() < FEWEST_ROWS:
             continue
         numbers = [place for place, kind in enumerate(sample.kinds) if kind == "number"]
         smooth = {place: _smoothness(sample.values[later, place], history.previous[later, place]) for place in numbers}
@@ -60,7 +65,7 @@ def own_row(sample: Sample) -> list[Finding]:
                 if name in found or smooth[place] <= smooth[other]:
                     continue
                 equal = window == column
-                if equal[telling].mean() >= SAME and equal[later].mean() <= OTHER:
+                if equal[telling].mean() >= SAME and equal[beside].mean() <= OTHER:
                     told = sample.names[other]
                     reason = f"it includes the decision's own row: it is {told} where a {entity} has no earlier row"
                     advice = f"Sound if {told} is known at the decision; else let the window end before it."

@@ -48,7 +48,7 @@ def passed_on(rows: Movements, low: np.ndarray, high: np.ndarray, bound: int) ->
     """
     into, out = np.maximum(rows.amount, 0), np.maximum(-rows.amount, 0)
     earlier = first_at_or_after(rows.entity, rows.at, rows.entity, rows.at)
-    young = sums(into, first_at_or_after(rows.entity, rows.at, rows.entity, rows.at - bound), earlier)
+    young = sums(into, first_at_or_after(rows.entity, rows.at, rows.entity, rows.at - bound), np.arange(len(into)))
     least, most = np.maximum(rows.amount, 0), np.maximum(young + rows.amount, 0)
     unmatched = fold((rows.amount, least, most, out, np.minimum(out, young)), low, high, _then)[3]
     receipts = np.flatnonzero(into)

@@ -11,6 +11,7 @@ from finlake.simulation.laundering.world import Bank, account_name, expected_tur
 from finlake.simulation.world import START, ZONE
 
 MISSED = 0.15  # share of incidents on an account that nobody finds
+AFTERMATH = 3  # days after the last booking of an incident that a report covers too
 UNNAMED = 0.05  # of those found, share of the days that the report leaves out
 CLEARED, RETRACTED = 0.06, 0.03  # share of reports about laundering that end as nothing, or are filed and taken back
 FALSE, FALSE_LARGE = 0.0008, 0.006  # share of honest account days looked into; of those with a large turnover
@@ -63,8 +64,8 @@ def _cents(amount: Column) -> Column:
 def reports(transfers: DataFrame, days: DataFrame, draws: Draws) -> DataFrame:
     """Every version of every line of a report.
 
-    A report names the account's days with bookings from the first to the last of an incident, quiet ones too. It is
-    open first, then filed or dismissed; some that were filed are retracted weeks later.
+    A report names the account's days with bookings from the first of an incident to some days after its last,
+    quiet ones too. It is open first, then filed or dismissed; some that were filed are retracted weeks later.
     """
     key = [F.col(name) for name in ("b", "i", "account")]
     number = F.datediff("day", F.lit(START))
@@ -73,7 +74,7 @@ def reports(transfers: DataFrame, days: DataFrame, draws: Draws) -> DataFrame:
     marked = transfers.where("behaviour is not null").select(
         code, F.col("incident").alias("i"), "account", day.alias("day")
     )
-    spans = marked.groupBy(*key).agg(F.min("day").alias("first"), F.max("day").alias("last"))
+    spans = marked.groupBy(*key).agg(F.min("day").alias("first"), F.date_add(F.max("day"), AFTERMATH).alias("last"))
     named = (
         days.select("account", "day").join(spans, "account").where(F.col("day").between(F.col("first"), F.col("last")))
     )
@@ -135,7 +136,7 @@ def _course(draws: Draws, key: list[Column]) -> dict[str, Column]:
     return {
         "filed": filed,
         "retracted": filed & retracted,
-        "to_open": wait("open", 0.9, 0.7, 15.0),
+        "to_open": wait("open", 0.7, 0.7, 12.0),
         "to_decide": wait("decide", 1.3, 0.6, 15.0),
         "to_retract": wait("retract", 2.9, 0.4, 60.0),
     }
