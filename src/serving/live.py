@@ -86,13 +86,14 @@ class OnlineFeatures:
         this = OwnRow(self._scored, typed(self._scored, row))
         at = micros(this.raw[self._scored.happened_at])
         moment = at if known is None else micros(known)
-        if moment - at > self._use_case.online.late.micros:
-            raise FreshnessError(
-                f"this row of {self._scored.source} became known {(moment - at) / 3_600_000_000:,.0f} hours after it happened, "
-                f"and online windows are kept for rows up to {self._use_case.online.late.text} late; "
-                "finlake features computes it, or raise online.late of the use case"
-            )
         publication = self._publication(moment)
+        late = (max(moment, publication.watermark) - at) / 3_600_000_000
+        if late > self._use_case.online.late.micros / 3_600_000_000:
+            raise FreshnessError(
+                f"this row of {self._scored.source} happened {late:,.0f} hours before what is known now, and online windows "
+                f"are kept for rows up to {self._use_case.online.late.text} late; finlake features computes it, or raise "
+                "online.late of the use case"
+            )
         with self._store.transaction():
             key = this.key(self._scored.key)
             answer = Answer(key, self.values(this, at, moment), publication.watermark)

@@ -10,11 +10,18 @@ import random
 import re
 import subprocess
 import sys
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 DOC = Path(__file__).parents[2] / "docs" / "your-own-table.md"
 END = datetime(2025, 2, 5)
+CLAIM = {
+    "claim_id": "C999999",
+    "policy_number": "P0007",
+    "claimed_amount": 1234.5,
+    "region": "North",
+    "claim_type": "theft",
+}
 
 
 def write_claims(path: Path, rows: int = 3000) -> None:
@@ -61,12 +68,15 @@ def commands() -> list[list[str]]:
 
 def test_the_page_alone_leads_from_a_csv_to_explained_scores(tmp_path: Path) -> None:
     write_claims(tmp_path / "claims.csv")
+    claim = {**CLAIM, "incident_date": datetime.now(UTC).isoformat()}
+    (tmp_path / "claim.json").write_text(json.dumps(claim), "utf-8")
     script = f"""
 import json, sys
 from finlake.cli.main import execute
 for command in {commands()!r}:
     values = execute(command)
     assert not values.get("exit_code"), (command, values)
+execute(["features", "answer", "claim.json", "--use-case", "claims_fraudulent"])
 execute(["sql", "select entity, probability, decision, reasons from scores.claims_fraudulent order by probability desc limit 20", "--format", "json"])
 """
     run = subprocess.run(
@@ -79,6 +89,10 @@ execute(["sql", "select entity, probability, decision, reasons from scores.claim
         check=False,
     )
     assert run.returncode == 0, run.stderr[-4000:]
+    answer = json.loads(run.stdout[run.stdout.index("{\n") : run.stdout.index("[\n")])
+    assert answer["decision_key"] == "C999999"
+    assert answer["features"]["this_claimed_amount"] == 1234.5
+    assert answer["features"]["days_since_last"] > 600
     scores = json.loads(run.stdout[run.stdout.index("[\n") :])
     assert len(scores) == 20
     assert scores[0]["probability"] > scores[-1]["probability"] > 0.05
@@ -92,4 +106,5 @@ execute(["sql", "select entity, probability, decision, reasons from scores.claim
 def test_the_page_names_the_commands_in_order() -> None:
     assert [command[0] for command in commands()] == [
         "draft", "check", "ingest", "refine", "features", "train", "promote", "score", "publish", "report",
+        "online", "stream",
     ]  # fmt: skip
