@@ -93,6 +93,8 @@ class Feature(Model):
             raise ValueError(f"`{given[0]}` needs `windows`, for example [1h, 30d]")
         if self.lookup and self.windows:
             raise ValueError("`lookup` takes no `windows`: it is the entity's latest row, however old")
+        if self.when_empty == "0" and given[0] in ("time_since", *OF_PLACES):
+            raise ValueError(f"`when_empty: 0` says nothing for {given[0]}: without an earlier row it is unknown")
         if self.half_life and given[0] not in _DECAYING:
             raise ValueError(f"`half_life` goes with {', '.join(_DECAYING)}, not with {given[0]}")
         if self.quantile and not 0 <= self.quantile[1] <= 1:

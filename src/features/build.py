@@ -55,10 +55,10 @@ def build_features(
     for row_set in plan.row_sets.values():
         parts = _components(base, versions, row_set, use_case, config, earliest)
         frame = frame.join(parts.withColumnRenamed("_id", "decision_key"), "decision_key", "left")
-    this = resolver(frame, use_case.zone, "this")
-    frame = frame.select(
-        *META, "this", *(_assemble(w, this, use_case).alias(f"f_{name}") for name, w in plan.features.items())
-    )
+    windowed = {
+        name: _assemble(w, resolver(frame, w.definition.zone(use_case), "this")) for name, w in plan.features.items()
+    }
+    frame = frame.select(*META, "this", *(finite(made).alias(f"f_{name}") for name, made in windowed.items()))
     for definition in selection.definitions.values():
         if definition.derived:
             made = _derive(definition, parse_derived(definition, selection.definitions, scored), frame, use_case)
@@ -122,7 +122,7 @@ def _components(
     return window_components(rows, asked, row_set, own_early)
 
 
-def _assemble(windowed: Windowed, this: Resolve, use_case: UseCase) -> Column:
+def _assemble(windowed: Windowed, this: Resolve) -> Column:
     """A window feature from its components, and from the decision's own row if that counts."""
     definition = windowed.definition
     feature, kind = definition.feature, definition.feature.kind
@@ -132,10 +132,8 @@ def _assemble(windowed: Windowed, this: Resolve, use_case: UseCase) -> Column:
         parts = {p: F.when(known, _with_own(p, kind, c, windowed, this)) for p, c in parts.items()}
     if kind in (*OF_PLACES, "time_since"):
         if kind == "time_since":
-            last = (F.unix_micros("event_ts") - parts["value"]).cast("double") / windowed.divide
-        else:
-            last = _distance(feature, parts, this)
-        return last if windowed.empty is None else F.coalesce(last, F.lit(windowed.empty))
+            return (F.unix_micros("event_ts") - parts["value"]).cast("double") / windowed.divide
+        return _distance(feature, parts, this)
     count = parts["count"].cast("double")
     made = parts.get("value", count).cast("double") / windowed.divide
     if kind in ("mean", "share"):

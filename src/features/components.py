@@ -32,7 +32,9 @@ def window_components(rows: DataFrame, asked: DataFrame, row_set: RowSet, own_ea
     taking_part = reduce(or_, (F.col(name).isNotNull() for name in names.values()))
     asking = asked.select("_entity", "_at", F.col("_moment").alias("_from"), F.col("_first").alias("_until"), "_id")
     both = rows.where(taking_part).unionByName(asking, allowMissingColumns=True)
-    placed = both.repartition("_entity").sortWithinPartitions("_entity", "_at", "_from", "_key")
+    # A report about a row does not move it among the rows of its moment.
+    known = F.coalesce("_version_from", "_from") if row_set.labels and row_set.clock == "event" else F.col("_from")
+    placed = both.repartition("_entity").sortWithinPartitions("_entity", "_at", known, "_key")
     fields = [StructField(part.name, LongType() if part.name in whole else DoubleType()) for part in parts]
     arrow = pa.schema(
         [("_id", pa.string()), *((p.name, pa.int64() if p.name in whole else pa.float64()) for p in parts)]

@@ -258,6 +258,8 @@ class _Reader:
             args = self._same(node, nodes)
             return Expr(name, _kind(args), args)
         if name == "round" and len(nodes) == 2:
+            if not isinstance(nodes[1], exp.Literal) or not nodes[1].name.isdigit():
+                raise self._fail(node, "round takes a plain whole number of digits, for example round(x, 2)")
             wanted = ("number", "number")
         if len(nodes) != len(wanted):
             raise self._fail(node, f"{name} takes {len(wanted)} argument{'s' if len(wanted) > 1 else ''}")

@@ -28,7 +28,8 @@ def positive_periods(versions: DataFrame, use_case: UseCase, source: Source, sco
     condition = parse(use_case.label.positive, Scope(kinds(source), about=f"column of {source.source}"), "boolean")
     positive = compile_expr(condition, resolver(versions, use_case.zone), use_case.zone)
     key = key_text(match_columns(use_case, scored))
-    return lasting(versions).filter(positive).select(key.alias("label_key"), "known_from", "known_to")
+    told = lasting(versions).filter(positive).select(key.alias("label_key"), "known_from", "known_to")
+    return told.filter("label_key <> ''")  # a report that names no row is about none
 
 
 def split_by_label(rows: DataFrame, key: Column, periods: DataFrame, name: str) -> DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -103,7 +104,7 @@ def _needed(
     source = config.source(definition.source)
     columns = [measured(source, config, kind, name, where, zone) for name in feature.measured]
     if kind in OF_PLACES:
-        both = (*where, *(_there(Expr("column", "number", value=name)) for name in feature.measured))
+        both = (*where, *(_finite(Expr("column", "number", value=name)) for name in feature.measured))
         lat, lon = (("last", replace(column, conditions=both), None, 0.0) for column in columns)
         times = {"at": ("last_time", Value(None, both, zone), None, 0.0)} if kind == "speed" else {}
         return {"lat": lat, "lon": lon, **times}
@@ -120,6 +121,12 @@ def _needed(
         argument = feature.quantile[1] if feature.quantile else 0.0
         needed["value"] = ({"mean": "sum", "lookup": "last"}.get(kind, kind), value, other, argument)
     return needed
+
+
+def _finite(tree: Expr) -> Expr:
+    """Neither unknown nor NaN nor infinite."""
+    most = Expr("literal", "number", value=sys.float_info.max)
+    return Expr("<=", "boolean", (Expr("abs", "number", (tree,)), most))
 
 
 def _there(tree: Expr) -> Expr:
@@ -143,7 +150,7 @@ def measured(source: Source, config: Config, kind: str, text: str, where: tuple[
     for column in sorted(tree.names("column")):
         if source.silver_columns[column].type == "money":
             _scale(source, column, where)
-    return Value(None, where, zone, text=kind in OF_ANYTHING, expr=tree)
+    return Value(None, where, zone, text=kind in OF_ANYTHING, expr=tree, latest=kind == "lookup")
 
 
 def _divide(feature: Feature, needed: Mapping[str, Component]) -> float:

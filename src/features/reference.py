@@ -252,7 +252,8 @@ class Reference:
             if positive(_lookup(values, source, use_case.zone)):
                 until = math.inf if values["known_to"] is None else moment(values["known_to"])
                 key = _key_text(values, match_columns(use_case, self.config.source(use_case.score.each)))
-                found[key].append((moment(values["known_from"]), until))
+                if key:
+                    found[key].append((moment(values["known_from"]), until))
         return found
 
 

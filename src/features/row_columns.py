@@ -33,6 +33,7 @@ def value_column(value: Value, resolve: Resolve) -> Column:
     if value.expr is not None:
         made = compile_expr(value.expr, resolve, value.zone)
         made = made.cast("string") if value.text else minor_units(made, None)
+        made = F.coalesce(made, F.lit(float("inf"))) if value.latest else made
     elif value.column is None:
         made = F.lit(1).cast("bigint")
     elif value.text:

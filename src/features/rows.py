@@ -17,7 +17,8 @@ class Value:
     """One value of a row, null where the row does not take part.
 
     `column` is measured as it is: money in minor units (`scale` digits), integers, doubles, or any other as `text`;
-    `expr` is measured as a double, 1 or 0 for a condition, or as `text`. Neither counts rows.
+    `expr` is measured as a double, 1 or 0 for a condition, or as `text`. Neither counts rows. With `latest` a row whose
+    value is unknown takes part as infinity, which every feature says to be unknown.
     """
 
     column: str | None
@@ -26,6 +27,7 @@ class Value:
     scale: int | None = None
     text: bool = False
     expr: Expr | None = None
+    latest: bool = False
 
     @property
     def labelled(self) -> bool:

@@ -86,7 +86,8 @@ def state_rows(
         key_text(row_set.source.key).alias("key"),
         F.col(f"`{row_set.entity}`").cast("string").alias("entity"),
         _at(row_set).alias("at"),
-        F.col("_from").alias("since"),
+        # by since rows of one moment are told apart, and a report about one does not move it
+        F.col("_version_from" if row_set.clock == "event" else "_from").alias("since"),
         *(column.alias(name) for name, column in {**columns, **told, **matched}.items()),
     )
     taking_part = reduce(or_, (F.col(name).isNotNull() for name in columns)) & F.col("at").isNotNull()

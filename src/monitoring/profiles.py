@@ -14,6 +14,8 @@ from finlake.monitoring.edges import FEW, MOST_BINS, QUANTILES, edges
 
 PERIODS = ("day", "week", "month")
 SHARES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+MOST_ROWS = 2_000
+MOST_PERIODS = 104  # looked back, two years of weeks
 _UNKNOWN = -1
 _NEAR_FEW = 2 * FEW  # an approximate count below this is looked at exactly
 
@@ -43,6 +45,22 @@ def contents(features: DataFrame, names: Sequence[str], period: str, zone: str =
     hashed = F.xxhash64("decision_key", *(_known(name) for name in names))
     start = period_of(period, zone).alias("period_start")
     return features.groupBy(start).agg(F.count(F.lit(1)).alias("rows"), F.bit_xor(hashed).alias("content"))
+
+
+def sampled(features: DataFrame, rows: DataFrame, period: str, zone: str = "UTC", most: int = MOST_ROWS) -> DataFrame:
+    """At most about `most` rows of each period, drawn by hash of their keys, so that a second call draws the same.
+
+    Args:
+        features: a feature table.
+        rows: period_start and rows of the periods wanted, of `contents`; a few numbers.
+        period: day, week or month.
+        zone: whose calendar the periods follow.
+        most: rows of a period; effects that matter show in far fewer.
+    """
+    share = rows.select(F.col("period_start").alias("_period"), (F.lit(float(most)) / F.col("rows")).alias("_share"))
+    drawn = F.pmod(F.xxhash64("decision_key"), F.lit(1_000_000)) < F.col("_share") * 1_000_000
+    of_period = period_of(period, zone) == F.col("_period")
+    return features.join(F.broadcast(share), of_period).where(drawn).drop("_period", "_share")
 
 
 def fixed_edges(reference: DataFrame, names: Sequence[str]) -> dict[str, list[float]]:

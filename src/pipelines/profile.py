@@ -16,7 +16,16 @@ from finlake.models.registry import CHAMPION
 from finlake.monitoring.drift import FEWEST_PERIODS
 from finlake.monitoring.expectations import by_meaning, unmet
 from finlake.monitoring.findings import Finding, drifted
-from finlake.monitoring.profiles import PERIODS, contents, current, fixed_edges, following, period_of, profiles
+from finlake.monitoring.profiles import (
+    MOST_PERIODS,
+    PERIODS,
+    contents,
+    current,
+    fixed_edges,
+    following,
+    profiles,
+    sampled,
+)
 from finlake.monitoring.records import (
     FINDINGS,
     FINDINGS_ABOUT,
@@ -28,6 +37,7 @@ from finlake.monitoring.records import (
 from finlake.pipelines.step import Step, Values
 
 _KEY = ("use_case", "definition", "feature", "period", "period_start")
+_COUNTED = "period_start date, rows bigint, content bigint"
 _SHOWN = 4
 Rows = Sequence[Mapping[str, Any]]
 
@@ -68,6 +78,7 @@ def _profile(step: Step, use_case: UseCase, period: str) -> list[Finding]:
     names = select(use_case, step.config).outputs
     complete = F.col("period_start") < F.lit(current(step.now, period, use_case.zone))
     found = contents(frame, names, period, use_case.zone).where(complete).orderBy("period_start").collect()
+    found = found[-MOST_PERIODS:]
     if not found:
         step.say(f"features.{name}: no {period} is complete yet, so there is nothing to compare")
         return []
@@ -77,14 +88,18 @@ def _profile(step: Step, use_case: UseCase, period: str) -> list[Finding]:
     laid = "training" if trained else "first"
     mine = {"use_case": name, "definition": definition, "period": period, "base": f"{laid} {base[0]} to {base[-1]}"}
     stored = _stored(step, mine)
-    fresh = [row["period_start"] for row in found if stored.get(row["period_start"]) != (row["rows"], row["content"])]
+    fresh = [row["period_start"] for row in found if stored.get(row["period_start"]) != row["content"]]
     if fresh:
-        when = period_of(period, use_case.zone)
-        ends = _edges(step, mine) if stored else fixed_edges(frame.where(when.isin(base)), names)
-        content = F.broadcast(lake.spark.createDataFrame(
-            [(row["period_start"], row["content"]) for row in found], "period_start date, content bigint"
-        ))  # fmt: skip
-        made = profiles(frame.where(when.isin(fresh)), names, period, ends, use_case.zone).join(content, "period_start")
+        counted = lake.spark.createDataFrame(
+            [(row["period_start"], row["rows"], row["content"]) for row in found], _COUNTED
+        )
+
+        def drawn(starts: Sequence[date]) -> DataFrame:
+            return sampled(frame, counted.where(F.col("period_start").isin(starts)), period, use_case.zone)
+
+        ends = _edges(step, mine) if stored else fixed_edges(drawn(base), names)
+        content = F.broadcast(counted.select("period_start", "content"))
+        made = profiles(drawn(fresh), names, period, ends, use_case.zone).join(content, "period_start")
         made = made.withColumns({key: F.lit(value) for key, value in mine.items()})
         made = made.withColumn("feature_version", F.lit(lake.reads[f"features.{name}"]).cast("bigint"))
         values = [column for column in made.columns if column not in _KEY]
@@ -148,13 +163,13 @@ def first_periods(starts: Sequence[date]) -> list[date]:
     return list(starts[: 2 ** (len(starts).bit_length() - 1)])
 
 
-def _stored(step: Step, mine: Mapping[str, str]) -> dict[date, tuple[int, int]]:
-    """Period -> (rows, content) as profiled with the same edges."""
+def _stored(step: Step, mine: Mapping[str, str]) -> dict[date, int]:
+    """Period -> its content as profiled with the same edges."""
     if not step.lake.exists(PROFILES):
         return {}
     kept = _of(step.lake.read(PROFILES), mine)
-    grouped = kept.groupBy("period_start").agg(F.max("rows").alias("rows"), F.max("content").alias("content"))
-    return {row["period_start"]: (row["rows"], row["content"]) for row in grouped.collect()}
+    grouped = kept.groupBy("period_start").agg(F.max("content").alias("content"))
+    return {row["period_start"]: row["content"] for row in grouped.collect()}
 
 
 def _of(frame: DataFrame, mine: Mapping[str, str]) -> DataFrame:

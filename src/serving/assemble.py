@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from finlake.config.features import OF_PLACES
 from finlake.features.definitions import UNITS
@@ -21,8 +22,7 @@ def assembler(windowed: Windowed, zone: str) -> Assemble:
     feature, kind = windowed.definition.feature, windowed.definition.feature.kind
     names, divide, empty = windowed.parts, windowed.divide, windowed.empty
     if kind in (*OF_PLACES, "time_since"):
-        since = _time_since if kind == "time_since" else _distance
-        return lambda parts, this, at: _or(since(windowed, parts, this, at), empty)
+        return partial(_time_since if kind == "time_since" else _distance, windowed)
     own = {part: Measured(value) for part, value in windowed.values.items()} if feature.including_this else {}
     column = Expr("this", "number", value=feature.z_score) if feature.z_score else None
 
@@ -56,10 +56,6 @@ def finite(value: float | None) -> float | None:
 
 def _divided(a: Number, b: Number) -> float | None:
     return None if a is None or not b else a / b
-
-
-def _or(value: float | None, empty: float | None) -> float | None:
-    return empty if value is None else value
 
 
 def _with_own(part: str, kind: str, others: Number, own: Number) -> Number:

@@ -124,12 +124,12 @@ class OnlineFeatures:
         for one, entity in entities:
             if entity is None:
                 parts |= dict.fromkeys(one.names)
-        found: Values = {name: assemble(parts, this, at) for name, assemble in self._features.items()}
+        found: Values = {name: finite(assemble(parts, this, at)) for name, assemble in self._features.items()}
         for name, zone, trees in self._derived:
             look = partial(_look, this, found, zone)
             found[name] = finite(reduce(_divided, (_as_number(tree(look)) for tree in trees)))
         plain = {name: _as_number(this.value(column, self._use_case.zone)) for name, column in self._own.items()}
-        return {name: finite(plain[name] if name in plain else found[name]) for name in self._outputs}
+        return {name: finite(plain[name]) if name in plain else found[name] for name in self._outputs}
 
     def _apply(self, source: Source, this: OwnRow, known: int) -> None:
         at = micros(this.raw[source.happened_at])

@@ -88,7 +88,10 @@ class Measured:
                 return None
         if self._expr is not None:
             made = self._expr(look)
-            return made if self._value.text else _number(made)
+            if self._value.text:
+                return made
+            number = _number(made)
+            return math.inf if number is None and self._value.latest else number
         if self._value.column is None:
             return 1
         return row.text(self._value.column) if self._value.text else self._minor_units(row)

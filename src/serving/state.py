@@ -91,7 +91,9 @@ class SetState:
         """
         matches = [this.key(self._match[label]) for label in self._label_names]
         told = [int(reported[label] is not None) for label in self._label_names]
-        since = max(known, *(reported[label] or 0 for label in self._label_names)) if told else known
+        since = known
+        if told and self.row_set.clock == "known":
+            since = max(known, *(reported[label] or 0 for label in self._label_names))
         values = []
         for measured, state in self._measured.values():
             this.labels = dict(zip(self._label_names, state or (0,) * len(self._label_names), strict=True))
@@ -112,9 +114,9 @@ class SetState:
         place = self._place[f"label_{label}"] + 1  # `matching` gives the entity too
         if held[place] == hit:
             return None
-        key, entity, at, _, *rest = held
+        key, entity, at, since, *rest = held
         rest[place - 4] = hit
-        return (key, entity, at if self.row_set.clock == "event" else known, known, *rest)
+        return (key, entity, at, since, *rest) if self.row_set.clock == "event" else (key, entity, known, known, *rest)
 
 
 def _kind(value: Value) -> Kind:

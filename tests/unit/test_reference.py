@@ -106,7 +106,7 @@ def test_the_own_row_and_other_entities_are_not_seen() -> None:
     assert answer(COUNT, rows) == 0
     assert answer(COUNT, rows, card=None) is None
     assert answer({**COUNT, "including_this": True}, rows) == 1
-    assert answer({"time_since": "last row", "when_empty": 0}, rows, card=None) is None
+    assert answer({"time_since": "last row"}, rows, card=None) is None
 
 
 AMOUNTS = [Decimal("-3.50"), None, Decimal("0.10"), Decimal("0.20"), Decimal("0.20")]
