@@ -87,10 +87,12 @@ def folder_of_programs() -> Path | None:
 
 
 def _installed() -> Path | None:
-    if (initdb := shutil.which("initdb")) and shutil.which("pg_ctl"):
-        return Path(initdb).parent
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: path.parts[-3].zfill(4))
-    return found[-1].parent if found else None
+    if found:
+        return found[-1].parent
+    # A link to it may lie where the user that the server runs as cannot look.
+    initdb = shutil.which("initdb")
+    return Path(initdb).resolve().parent if initdb and shutil.which("pg_ctl") else None
 
 
 def _server_user() -> dict[str, Any]:
