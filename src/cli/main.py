@@ -47,6 +47,18 @@ def demo(options: Options, payments: int, loans: int, seed: int) -> dict[str, An
 
 
 @cli.command()
+@click.option("--accounts", default=5_000, show_default=True, help="Accounts of the bank.")
+@click.option("--transfers", default=200_000, show_default=True, help="Transfers to generate, about.")
+@click.option("--seed", default=7, show_default=True, help="The same seed gives the same files.")
+@common
+def simulate(options: Options, accounts: int, transfers: int, seed: int) -> dict[str, Any]:
+    """Writes the files of a bank with laundering, for --conf examples/laundering."""
+    from finlake.cli.simulate import run_simulate
+
+    return run_simulate(options, accounts=accounts, transfers=transfers, seed=seed)
+
+
+@cli.command()
 @click.argument("job")
 @click.option(
     "--param",
