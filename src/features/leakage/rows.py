@@ -160,7 +160,8 @@ def _profile(parts: list[list[float]], sample: Sample, name: str) -> Profile:
     mode = sample.profiles[name].mode
     often = int(sample.weight[sample.column(name) == mode].sum())
     ends = float(lows.min()), float(highs.max())
-    return Profile(int(rows.sum()), mean, variance**0.5, *ends, 0, 0, mode, min(often, int(rows.sum())))
+    at_ends = (int((sample.column(name) == end).sum()) for end in ends)  # at least; `_ends` counts where it matters
+    return Profile(int(rows.sum()), mean, variance**0.5, *ends, *at_ends, mode, min(often, int(rows.sum())))
 
 
 def _ends(profiles: dict[str, Profile], sample: Sample, rows: DataFrame) -> dict[str, Profile]:
