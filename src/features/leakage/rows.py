@@ -159,9 +159,12 @@ def _profile(parts: list[list[float]], sample: Sample, name: str) -> Profile:
     variance = float(np.average(variances + (means - mean) ** 2, weights=rows))
     mode = sample.profiles[name].mode
     often = int(sample.weight[sample.column(name) == mode].sum())
-    ends = float(lows.min()), float(highs.max())
-    at_ends = (int((sample.column(name) == end).sum()) for end in ends)  # at least; `_ends` counts where it matters
-    return Profile(int(rows.sum()), mean, variance**0.5, *ends, *at_ends, mode, min(often, int(rows.sum())))
+    values, low, high = sample.column(name), float(lows.min()), float(highs.max())
+    at_low, at_high = (
+        int((values == low).sum()),
+        int((values == high).sum()),
+    )  # at least; `_ends` counts where it matters
+    return Profile(int(rows.sum()), mean, variance**0.5, low, high, at_low, at_high, mode, min(often, int(rows.sum())))
 
 
 def _ends(profiles: dict[str, Profile], sample: Sample, rows: DataFrame) -> dict[str, Profile]:
