@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from tests.unit.drift_shapes import shape
 
 from benchmarks.measure import line
-from finlake.monitoring.drift import Shape, judge
-from finlake.monitoring.edges import FEW, QUANTILES, edges, place
+from finlake.monitoring.drift import judge
+from finlake.monitoring.edges import FEW, QUANTILES, edges
 
 Draw = Callable[[np.random.Generator, int], np.ndarray]
 SIZES = (50, 200, 1_000, 10_000, 100_000)
@@ -144,17 +145,6 @@ def cut_points(values: np.ndarray) -> list[float]:
         return edges(different[0], different.tolist())
     inner = np.quantile(known, QUANTILES, method="inverted_cdf")
     return edges(different[0], [*inner.tolist(), different[-1]])
-
-
-def shape(weeks: list[np.ndarray], ends: list[float]) -> Shape:
-    known = [week[~np.isnan(week)] for week in weeks]
-    counts = [
-        [*np.bincount(place(k, ends), minlength=len(ends) + 1), len(w) - len(k)]
-        for k, w in zip(known, weeks, strict=True)
-    ]
-    mean = [k.mean() if len(k) else np.nan for k in known]
-    std = [k.std(ddof=1) if len(k) > 1 else np.nan for k in known]
-    return Shape(np.array(mean), np.array(std), np.array(counts, dtype="float64"))
 
 
 def alarms(before: list[np.ndarray], now: np.ndarray) -> list[str]:

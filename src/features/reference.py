@@ -27,36 +27,6 @@ Values = Mapping[str, Any]
 _ZERO = ("count", "sum", "distinct")  # what they are where no row is
 
 
-def reference_values(
-    decision: Values, versions: Mapping[str, Sequence[Values]], use_case: UseCase, config: Config
-) -> dict[str, float | None]:
-    """Every feature of one decision.
-
-    Args:
-        decision: decision_key, event_ts, decision_ts, and `this`: the scored row's columns.
-        versions: silver versions of each source with event_ts, known_from and known_to; times without a zone are UTC.
-        use_case: names the features.
-        config: their definitions and the contracts.
-
-    Returns:
-        the use case's features in its order; None is unknown.
-    """
-    return Reference(versions, use_case, config).values(decision)
-
-
-def explain_rows(
-    decision: Values, feature: str, versions: Mapping[str, Sequence[Values]], use_case: UseCase, config: Config
-) -> list[Values]:
-    """The versions that a window feature of one decision was computed from, in their order; arguments as above.
-
-    With `including_this` the scored row's columns come last.
-
-    Raises:
-        UnknownNameError: the use case has no such window feature.
-    """
-    return Reference(versions, use_case, config).rows(decision, feature)
-
-
 @dataclass(frozen=True)
 class _Version:
     """Times in microseconds; `since`: from when on its key said the same in the columns that features look at."""
@@ -117,7 +87,13 @@ class _Window:
 
 
 class Reference:
-    """The features of one use case over one set of versions."""
+    """The features of one use case, decision by decision.
+
+    Args:
+        versions: silver versions of each source with event_ts, known_from and known_to; times without a zone are UTC.
+        use_case: names the features.
+        config: their definitions and the contracts.
+    """
 
     def __init__(self, versions: Mapping[str, Sequence[Values]], use_case: UseCase, config: Config) -> None:
         self.config, self.scored = config, config.source(use_case.score.each)
@@ -137,7 +113,11 @@ class Reference:
         self.periods = {label: self._periods(versions, config.use_case(label)) for label in labels}
 
     def values(self, decision: Values) -> dict[str, float | None]:
-        """Every feature of a decision."""
+        """The use case's features in its order; None is unknown.
+
+        Args:
+            decision: decision_key, event_ts, decision_ts, and `this`: the scored row's columns.
+        """
         found: dict[str, float | None] = {}
         for name in self.selection.definitions:
             made = self._derive(name, decision, found) if name in self.derived else self._window(name, decision)
@@ -147,7 +127,13 @@ class Reference:
         return {name: (plain if name in plain else found)[name] for name in self.selection.outputs}
 
     def rows(self, decision: Values, feature: str) -> list[Values]:
-        """The versions that a window feature of a decision was computed from."""
+        """The versions that a window feature of a decision was computed from, in their order.
+
+        With `including_this` the scored row's columns come last.
+
+        Raises:
+            UnknownNameError: the use case has no such window feature.
+        """
         if feature not in self.windows:
             raise UnknownNameError("window feature", feature, self.windows)
         return [row.values for row in self._rows(self.windows[feature], decision)]

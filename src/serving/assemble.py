@@ -38,12 +38,12 @@ def assembler(windowed: Windowed, zone: str) -> Assemble:
         value = found.get("value", count)
         made = None if value is None else float(value) / divide
         if kind in ("mean", "share"):
-            made = _divided(made, found["weight"] if "weight" in found else count)
+            made = divided(made, found["weight"] if "weight" in found else count)
         elif column is not None:
-            mean, spread, mine = _divided(made, count), found["std"], this.value(column, zone)
+            mean, spread, mine = divided(made, count), found["std"], this.value(column, zone)
             if mean is None or spread is None or mine is None:
                 return None
-            made = _divided(mine - mean, spread / divide)
+            made = divided(mine - mean, spread / divide)
         return made
 
     return assemble
@@ -54,7 +54,8 @@ def finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _divided(a: Number, b: Number) -> float | None:
+def divided(a: Number, b: Number) -> float | None:
+    """Unknown by zero and of the unknown."""
     return None if a is None or not b else a / b
 
 
@@ -78,4 +79,4 @@ def _distance(windowed: Windowed, parts: Mapping[str, Number], this: OwnRow, at:
     km = great_circle_km(*known) if len(known) == 4 else None
     if "at" not in windowed.parts or km is None:
         return km
-    return _divided(km, (at - (parts[windowed.parts["at"]] or 0)) / UNITS["hours"])
+    return divided(km, (at - (parts[windowed.parts["at"]] or 0)) / UNITS["hours"])

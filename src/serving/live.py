@@ -20,7 +20,7 @@ from finlake.features.definitions import (
 from finlake.features.expressions import Expr
 from finlake.features.online.evaluate import Evaluate, evaluator
 from finlake.features.plan import make_plan
-from finlake.serving.assemble import Assemble, assembler, finite
+from finlake.serving.assemble import Assemble, assembler, divided, finite
 from finlake.serving.open import open_store
 from finlake.serving.row import OwnRow, micros, typed
 from finlake.serving.state import LabelState, SetState
@@ -127,7 +127,7 @@ class OnlineFeatures:
         found: Values = {name: finite(assemble(parts, this, at)) for name, assemble in self._features.items()}
         for name, zone, trees in self._derived:
             look = partial(_look, this, found, zone)
-            found[name] = finite(reduce(_divided, (_as_number(tree(look)) for tree in trees)))
+            found[name] = finite(reduce(divided, (_as_number(tree(look)) for tree in trees)))
         plain = {name: _as_number(this.value(column, self._use_case.zone)) for name, column in self._own.items()}
         return {name: finite(plain[name]) if name in plain else found[name] for name in self._outputs}
 
@@ -193,10 +193,6 @@ def _look(this: OwnRow, found: Values, zone: str, expr: Expr) -> Any:
 
 def _as_number(value: Any) -> float | None:
     return None if value is None else float(value)
-
-
-def _divided(a: float | None, b: float | None) -> float | None:
-    return None if a is None or not b else a / b
 
 
 def open_features(config: Config, use_case: str) -> OnlineFeatures:

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from finlake.errors import ConfigError
 from finlake.simulation import card_files, loan_files
-from finlake.simulation.deliver import FILE, Delivery, slot_number, write
-from finlake.simulation.dirt import KIND, SENT, Spoil, ledger
+from finlake.simulation.deliver import Delivery
+from finlake.simulation.dirt import Spoil, ledger
 from finlake.simulation.draws import Draws
+from finlake.simulation.landing import ROWS, land, manifest, missing_slots, moment_of, save
 from finlake.simulation.payments import payments as all_payments
 from finlake.simulation.world import CLOCK, Cast, World, cards, customers, terminals
 
 DELIVERIES: dict[str, Delivery] = {**card_files.DELIVERIES, **loan_files.DELIVERIES}
-ROWS, REVISION = "rows", "revision"
+REVISION = "revision"
 FORMAT = 1  # raised when the same parameters would give other files
 
 
@@ -57,11 +56,7 @@ def generate(
     Raises:
         ConfigError: sizes out of range, or `until` without a zone.
     """
-    until = until or CLOCK
-    if until.tzinfo is None:
-        raise ConfigError(
-            f"until needs a time zone, got {until.isoformat()}; write for example 2025-10-15T00:00:00+00:00"
-        )
+    until = moment_of(until)
     world = World.sized(payments, seed)
     loan_world = loan_files.LoanWorld.sized(loans, seed)
     truth = out_dir.parent / "truth"
@@ -72,15 +67,8 @@ def generate(
         "seed": seed,
         "dirt": dirt,
     }
-    known = _manifest(truth, parameters, out_dir)
-    missing = {
-        source: [
-            number
-            for number, slot in enumerate(delivery.slots)
-            if slot.delivered <= until and delivery.path(slot) not in known["files"]
-        ]
-        for source, delivery in DELIVERIES.items()
-    }
+    known = manifest(truth / "manifest.json", parameters, out_dir)
+    missing = missing_slots(DELIVERIES, known, until)
     if not any(missing.values()):
         say("all files are there already")
         return {**known["result"], "new": 0}
@@ -91,7 +79,7 @@ def generate(
         made = _make(spark, world, loan_world, dirt, missing, known, out_dir, truth, work, say)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    _save(truth / "manifest.json", {**parameters, **made})
+    save(truth / "manifest.json", {**parameters, **made})
     return dict(made["result"])
 
 
@@ -130,19 +118,17 @@ def _make(
         **loan_files.frames(lent, loan_world, dirt),
     }
     spoils = {**_card_spoils(draws), **loan_files.spoils(loan_world)}
-    files, planted = dict(known["files"]), {source: dict(found) for source, found in known["planted"].items()}
+    files = dict(known["files"])
+    planted = {source: dict(found) for source, found in known.get("planted", {}).items()}
     new = 0
     for source, make in frames.items():
         if missing[source]:
-            written, found = _deliver(
-                make(), DELIVERIES[source], missing[source], [*spoils[source], REVISION], out_dir, work
-            )
-            files.update(
-                {DELIVERIES[source].path(DELIVERIES[source].slots[n]): None for n in missing[source]} | written
-            )
+            kinds = [*spoils[source], REVISION]
+            written, found = land(make(), DELIVERIES[source], missing[source], out_dir, work, kinds)
+            files |= written
             before = planted.setdefault(source, {})
             planted[source] = before | {kind: before.get(kind, 0) + count for kind, count in found.items()}
-            new += len(written)
+            new += sum(1 for digest in written.values() if digest)
         say(f"{source}: {planted.get(source, {}).get(ROWS, 0):,} rows")
     lines = ledger(planted, spoils)
     result = {
@@ -153,21 +139,8 @@ def _make(
         "frauds": _truth(paid, truth, work),
         "defaults": loan_files.defaults(lent),
     }
-    _save(truth / "ledger.json", result)
+    save(truth / "ledger.json", result)
     return {"files": files, "planted": planted, "result": result}
-
-
-def _deliver(
-    frame: DataFrame, delivery: Delivery, wanted: list[int], kinds: Sequence[str], out_dir: Path, work: Path
-) -> tuple[dict[str, str], dict[str, int]]:
-    """Writes the wanted files; also returns how many rows they hold, in all and of each kind of dirt."""
-    seen = Observation(delivery.source)
-    frame = frame.withColumn(FILE, slot_number(delivery, F.col(SENT))).drop(SENT).where(F.col(FILE).isin(wanted))
-    counts = [F.count_if(F.col(KIND) == kind).alias(kind) for kind in kinds]
-    frame = frame.observe(seen, F.count(F.lit(1)).alias(ROWS), *counts)
-    written = write(frame.drop(KIND), delivery, wanted, out_dir, work)
-    # Spark forgets to observe a frame that turns out to be empty.
-    return written, {kind: int(count) for kind, count in seen.get.items()} if written else {}
 
 
 def _card_spoils(draws: Draws) -> dict[str, dict[str, Spoil]]:
@@ -188,22 +161,6 @@ def _truth(paid: DataFrame, truth: Path, work: Path) -> dict[str, int]:
         paid.where(F.col("paid_at") < F.lit(CLOCK)).groupBy("fraud").agg(F.count(F.lit(1)).alias("rows")).collect()
     )
     return {row["fraud"] or "none": row["rows"] for row in sorted(by_kind, key=lambda r: r["fraud"] or "")}
-
-
-def _manifest(truth: Path, parameters: Mapping[str, object], out_dir: Path) -> dict[str, Any]:
-    """What an earlier call with the same parameters wrote; nothing if a file of it is gone."""
-    path = truth / "manifest.json"
-    known = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    same = {key: known.get(key) for key in parameters} == dict(parameters)
-    if same and all((out_dir / name).is_file() for name, digest in known["files"].items() if digest):
-        return dict(known)
-    return {"files": {}, "planted": {}, "result": {}}
-
-
-def _save(path: Path, content: Mapping[str, object]) -> None:
-    hidden = path.with_name(f".{path.name}.writing")
-    hidden.write_text(json.dumps(content, indent=1, ensure_ascii=False, default=str), "utf-8")
-    os.replace(hidden, path)
 
 
 def as_utc(text: str) -> datetime:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
+from tests.spark.layouts import partitions
 
 from finlake.config import load
 from finlake.contracts.checks import is_good
@@ -78,20 +78,6 @@ def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Made:
     landing = tmp_path_factory.mktemp("bank") / "landing"
     result = generate_laundering(spark, landing, **SIZES)
     return Made(landing, result, pd.read_parquet(landing.parent / "truth" / "laundering.parquet"))
-
-
-@contextmanager
-def partitions(spark: SparkSession, count: int) -> Iterator[None]:
-    keys = ("spark.sql.shuffle.partitions", "spark.sql.leafNodeDefaultParallelism")
-    before = {key: spark.conf.get(key, None) for key in keys}
-    for key in keys:
-        spark.conf.set(key, str(count))
-    yield
-    for key, value in before.items():
-        if value is None:
-            spark.conf.unset(key)
-        else:
-            spark.conf.set(key, value)
 
 
 def digests(spark: SparkSession, folder: Path) -> tuple[str, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +9,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from sklearn.metrics import roc_auc_score
+from tests.spark.layouts import partitions
 
 from finlake.errors import ConfigError
 from finlake.lakehouse import table_digest
@@ -21,20 +20,6 @@ from finlake.simulation.loans import LoanWorld
 from finlake.simulation.payments import payments
 from finlake.simulation.reports import reports
 from finlake.simulation.world import CLOCK, Cast, World, cards, customers
-
-
-@contextmanager
-def partitions(spark: SparkSession, count: int) -> Iterator[None]:
-    keys = ("spark.sql.shuffle.partitions", "spark.sql.leafNodeDefaultParallelism")
-    before = {key: spark.conf.get(key, None) for key in keys}
-    for key in keys:
-        spark.conf.set(key, str(count))
-    yield
-    for key, value in before.items():
-        if value is None:
-            spark.conf.unset(key)
-        else:
-            spark.conf.set(key, value)
 
 
 def paid(spark: SparkSession, size: int = 5_000, seed: int = 7) -> tuple[World, Cast, DataFrame]:

@@ -8,21 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.drift_shapes import shape
 
-from finlake.monitoring.drift import FEWEST_PERIODS, LIMITS, Effect, Shape, judge, pooled
+from finlake.monitoring.drift import FEWEST_PERIODS, LIMITS, Effect, judge, pooled
 from finlake.monitoring.edges import FEW, MOST_BINS, QUANTILES, edges, place
 from finlake.monitoring.findings import drifted, shape_of
-
-
-def shape(periods: list[np.ndarray], ends: list[float]) -> Shape:
-    known = [values[~np.isnan(values)] for values in periods]
-    counts = [
-        [*np.bincount(place(k, ends), minlength=len(ends) + 1), len(v) - len(k)]
-        for k, v in zip(known, periods, strict=True)
-    ]
-    mean = [k.mean() if len(k) else np.nan for k in known]
-    std = [k.std(ddof=1) if len(k) > 1 else np.nan for k in known]
-    return Shape(np.array(mean), np.array(std), np.array(counts, dtype="float64"))
 
 
 def effects(before: list[np.ndarray], now: np.ndarray) -> dict[str, Effect]:

@@ -14,7 +14,7 @@ from tests.spark.feature_cases import Reference as ByHand
 from tests.spark.feature_meanings import GROUPS, expected, same
 
 from finlake.errors import UnknownNameError
-from finlake.features.reference import Reference, explain_rows, reference_values
+from finlake.features.reference import Reference
 
 H, D = timedelta(hours=1), timedelta(days=1)
 
@@ -64,7 +64,7 @@ def answer(
     """The feature `f` of a decision at START that is taken an hour later."""
     conf = config({"g": {"entity": "card", "features": {"f": feature}, **(group or {})}}, "known_at")
     versions = {"payments": payments, "reports": reports}
-    return reference_values(decided(**this), versions, conf.use_cases["fraud"], conf)["f"]
+    return Reference(versions, conf.use_cases["fraud"], conf).values(decided(**this))["f"]
 
 
 def decided(**this: Any) -> dict[str, Any]:
@@ -176,7 +176,7 @@ def test_hours_are_local_where_clocks_change() -> None:
         "happened_at",
     )  # fmt: skip
     decision = {**decided(), "event_ts": START + D, "decision_ts": START + D}
-    assert reference_values(decision, {"payments": night, "reports": []}, conf.use_cases["fraud"], conf)["f"] == 0.5
+    assert Reference({"payments": night, "reports": []}, conf.use_cases["fraud"], conf).values(decision)["f"] == 0.5
 
 
 def test_rows_of_one_time_are_ordered_by_knowledge_then_key() -> None:
@@ -266,9 +266,9 @@ def test_derived_features_and_the_rows_behind_a_feature() -> None:
     }
     decision = decided(amount=Decimal(9))
     wanted = {"sum_1h": 2.0, "times": 4.5, "high": 1.0, "lost": None, "this_amount": 9.0}
-    assert reference_values(decision, versions, use_case, conf) == wanted
+    assert Reference(versions, use_case, conf).values(decision) == wanted
     empty = {"sum_1h": 0.0, "times": None, "high": None, "lost": None, "this_amount": 9.0}
-    assert reference_values(decision, {"payments": []}, use_case, conf) == empty
-    assert explain_rows(decision, "sum_1h", versions, use_case, conf) == versions["payments"][:1]
+    assert Reference({"payments": []}, use_case, conf).values(decision) == empty
+    assert Reference(versions, use_case, conf).rows(decision, "sum_1h") == versions["payments"][:1]
     with pytest.raises(UnknownNameError, match="sum_1h"):
-        explain_rows(decision, "sum_2h", versions, use_case, conf)
+        Reference(versions, use_case, conf).rows(decision, "sum_2h")

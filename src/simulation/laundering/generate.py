@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -11,12 +10,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from finlake.errors import ConfigError
-from finlake.simulation.deliver import FILE, Delivery, slot_number, write
-from finlake.simulation.dirt import SENT
+from finlake.simulation.landing import ROWS, land, manifest, missing_slots, moment_of, save
 from finlake.simulation.laundering.alerts import account_days
 from finlake.simulation.laundering.behaviours import laundering
 from finlake.simulation.laundering.files import DELIVERIES, frames
@@ -57,23 +54,12 @@ def generate_laundering(
     Raises:
         ConfigError: sizes out of range, or `until` without a zone.
     """
-    until = until or CLOCK
-    if until.tzinfo is None:
-        raise ConfigError(
-            f"until needs a time zone, got {until.isoformat()}; write for example 2025-10-15T00:00:00+00:00"
-        )
+    until = moment_of(until)
     bank = Bank.sized(accounts, transfers, seed)
     truth = out_dir.parent / "truth"
     parameters = {"format": FORMAT, "accounts": accounts, "transfers": transfers, "seed": seed}
-    known = _manifest(truth / MANIFEST, parameters, out_dir)
-    missing = {
-        source: [
-            number
-            for number, slot in enumerate(delivery.slots)
-            if slot.delivered <= until and delivery.path(slot) not in known["files"]
-        ]
-        for source, delivery in DELIVERIES.items()
-    }
+    known = manifest(truth / MANIFEST, parameters, out_dir)
+    missing = missing_slots(DELIVERIES, known, until)
     if not any(missing.values()):
         say("all files are there already")
         return {**known["result"], "new": 0}
@@ -85,7 +71,7 @@ def generate_laundering(
         os.replace(work / TRUTH, truth / TRUTH)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    _save(truth / MANIFEST, {**parameters, **made})
+    save(truth / MANIFEST, {**parameters, **made})
     return dict(made["result"])
 
 
@@ -110,33 +96,20 @@ def _make(
     booked = kept(finish(bank, honest(spark, bank, holders).unionByName(laundering(spark, bank))), "booked")
     days = kept(account_days(booked, bank), "days")
     files: dict[str, str | None] = dict(known["files"])
-    rows: dict[str, int] = dict(known["rows"])
+    rows: dict[str, int] = dict(known.get("rows", {}))
     new = 0
     for source, make in frames(spark, bank, booked, days).items():
-        delivery = DELIVERIES[source]
         if missing[source]:
-            written, count = _deliver(make(), delivery, missing[source], out_dir, work)
-            files.update({delivery.path(delivery.slots[number]): None for number in missing[source]})
-            files.update(written)
-            rows[source] = rows.get(source, 0) + count
-            new += len(written)
+            written, counted = land(make(), DELIVERIES[source], missing[source], out_dir, work)
+            files |= written
+            rows[source] = rows.get(source, 0) + counted.get(ROWS, 0)
+            new += sum(1 for digest in written.values() if digest)
         say(f"{source}: {rows.get(source, 0):,} rows")
     _truth(booked, work)
-    counted = booked.where(F.col("booked_at") < F.lit(CLOCK)).groupBy("behaviour").agg(F.count(F.lit(1)).alias("rows"))
-    bookings = {row["behaviour"] or "none": row["rows"] for row in counted.orderBy("behaviour").collect()}
+    by_kind = booked.where(F.col("booked_at") < F.lit(CLOCK)).groupBy("behaviour").agg(F.count(F.lit(1)).alias("rows"))
+    bookings = {row["behaviour"] or "none": row["rows"] for row in by_kind.orderBy("behaviour").collect()}
     result = {"files": sum(1 for digest in files.values() if digest), "new": new, "rows": rows, "bookings": bookings}
     return {"files": files, "rows": rows, "result": result}
-
-
-def _deliver(
-    frame: DataFrame, delivery: Delivery, wanted: list[int], out_dir: Path, work: Path
-) -> tuple[dict[str, str], int]:
-    """Writes the wanted files; also returns how many rows they hold."""
-    seen = Observation(delivery.source)
-    frame = frame.withColumn(FILE, slot_number(delivery, F.col(SENT))).drop(SENT).where(F.col(FILE).isin(wanted))
-    written = write(frame.observe(seen, F.count(F.lit(1)).alias("rows")), delivery, wanted, out_dir, work)
-    # Spark forgets to observe a frame that turns out to be empty.
-    return written, int(seen.get["rows"]) if written else 0
 
 
 def _truth(booked: DataFrame, work: Path) -> None:
@@ -145,18 +118,3 @@ def _truth(booked: DataFrame, work: Path) -> None:
     guilty = booked.where("behaviour is not null").select(*columns, "behaviour", "incident")
     guilty.coalesce(1).sortWithinPartitions("transfer_id").write.mode("overwrite").parquet(str(work / "truth"))
     os.replace(next((work / "truth").glob("part-*.parquet")), work / TRUTH)
-
-
-def _manifest(path: Path, parameters: Mapping[str, object], out_dir: Path) -> dict[str, Any]:
-    """What an earlier call with the same parameters wrote; nothing if a file of it is gone."""
-    known = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    same = {key: known.get(key) for key in parameters} == dict(parameters)
-    if same and all((out_dir / name).is_file() for name, digest in known["files"].items() if digest):
-        return dict(known)
-    return {"files": {}, "rows": {}, "result": {}}
-
-
-def _save(path: Path, content: Mapping[str, object]) -> None:
-    hidden = path.with_name(f".{path.name}.writing")
-    hidden.write_text(json.dumps(content, indent=1, ensure_ascii=False), "utf-8")
-    os.replace(hidden, path)
