@@ -138,9 +138,6 @@ class SqlStore(ABC):
     def windows(self, asked: Sequence[Asked]) -> list[list[Row]]:
         return [self.window(*one) for one in asked]
 
-    def latest(self, table: str, entity: str, high: int, count: int) -> list[Row]:
-        return self._rows(self._of(table).latest, (entity, high, max(count, 0)))[::-1] if entity else []
-
     def matching(self, table: str, column: str, value: str | None) -> list[Row]:
         said = self._of(table)
         if column not in said.matching:

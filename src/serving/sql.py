@@ -81,7 +81,6 @@ class Statements:
     table: Table
     put: str
     window: str
-    latest: str
     prune: str
     matching: dict[str, str]
 
@@ -95,7 +94,6 @@ def statements(table: Table, name: str, put: str, mark: str) -> Statements:
         table,
         put,
         f'{before} AND "at" >= {mark} AND "at" < {mark} {order}',
-        f'{before} AND "at" < {mark} ORDER BY "at" DESC, "since" DESC, "key" DESC LIMIT {mark}',
         f'DELETE FROM {name} WHERE "at" < {mark}',
         {
             column: f'SELECT "key", "entity", "at", "since"{values} FROM {name} WHERE {identifier(column)} = {mark} {order}'

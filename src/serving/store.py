@@ -127,9 +127,6 @@ class OnlineStore(Protocol):
     def windows(self, asked: Sequence[Asked]) -> list[list[Row]]:
         """Several windows at once; a server is asked in one go."""
 
-    def latest(self, table: str, entity: str, high: int, count: int) -> list[Row]:
-        """The last `count` rows that `window` has before `high`, in the same order."""
-
     def matching(self, table: str, column: str, value: str | None) -> list[Row]:
         """Rows in which an indexed column has this value; None matches none.
 

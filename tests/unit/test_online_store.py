@@ -23,9 +23,6 @@ def test_a_window_has_its_beginning_and_not_its_end_and_is_in_order(store: Onlin
     assert [found[0] for found in store.window("seen", "e", 11, 31)] == ["c", "a", "b", "e"]
     assert [found[0] for found in store.window("seen", "e", None, 20)] == ["d"]
     assert store.window("seen", "nobody", None, 100) == []
-    assert [found[0] for found in store.latest("seen", "e", 30, 2)] == ["a", "b"]
-    assert store.latest("seen", "e", 30, 10) == store.window("seen", "e", None, 30)
-    assert store.latest("seen", "e", 30, 0) == []
 
 
 def test_several_windows_at_once_are_the_windows_one_by_one(store: OnlineStore) -> None:
@@ -80,7 +77,7 @@ def test_who_belongs_to_nobody_is_in_no_window_and_does_not_come_back(store: Onl
     store.put("seen", [row("k", "e", since=1)])
     assert store.put("seen", [row("k", None, since=2), ("m", None, 0, 0, 0, 0.0, "here")]) == 2
     assert store.put("seen", [row("k", "e", since=1)]) == 0
-    assert everything(store, "e", "") == store.latest("seen", "", 2**62, 9) == []
+    assert everything(store, "e", "") == []
     assert store.matching("seen", "place", "here") == [("m", "", 0, 0, 0, 0.0, "here")]
 
 
