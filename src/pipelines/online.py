@@ -57,6 +57,7 @@ def _publish(step: Step, store: OnlineStore, use_case: UseCase, *, rebuild: bool
     changes = _changes(step, before, inputs) if before is not None else None
     rows = sum(_write(step, frame, table) for table, frame in _frames(step, features, versions, before, changes))
     store.publish(Publication(name, features.definition, moment, moment, expires, ""))
+    store.drop(features.outdated())
     for one in features.sets:
         if (reach := one.row_set.reach) is not None:
             store.prune(one.table.name, micros(step.now - reach - features.late))

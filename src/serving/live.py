@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -71,6 +72,12 @@ class OnlineFeatures:
     @property
     def tables(self) -> list[Table]:
         return [*(one.table for one in self.sets), *(label.table for label in self.labels.values())]
+
+    def outdated(self) -> list[str]:
+        """Tables of the store that were made for other definitions of the use case; no decision reads them."""
+        mine = re.compile(rf"{re.escape(self._use_case.use_case)}_[0-9a-f]{{8}}_(\d+|label_\w+)")
+        present = {table.name for table in self.tables}
+        return [name for name in self._store.tables() if mine.fullmatch(name) and name not in present]
 
     def decide(self, row: Mapping[str, Any], known: datetime | None = None) -> Answer:
         """Features of a row of the scored source; afterwards its windows hold the row, and the answer is on record.

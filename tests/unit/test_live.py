@@ -94,6 +94,17 @@ def test_nothing_is_answered_from_what_has_expired_or_was_made_for_other_definit
         features.decide(ROW)
 
 
+def test_tables_of_older_definitions_are_outdated_and_those_of_other_use_cases_are_not(store):
+    wider = {"card": {"entity": "card", "features": {"n_2h": {"count": "rows", "windows": ["2h"]}}}}
+    old = features_of(store, config(SMALL, "happened_at"))
+    store.create([replace(table, name=f"fraud_abroad{table.name[5:]}") for table in old.tables])
+    new = features_of(store, config(wider, "happened_at"))
+    assert new.outdated() == [table.name for table in old.tables]
+    store.drop(new.outdated())
+    assert new.outdated() == []
+    assert len(store.tables()) == len(old.tables) + len(new.tables)
+
+
 def test_a_row_that_comes_later_than_its_windows_are_kept_is_refused(store):
     features = features_of(store, config(SMALL, "known_at"))
     publish(store, features, START + 47 * H)
