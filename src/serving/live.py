@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from finlake.config import Config, Source, UseCase
-from finlake.errors import FreshnessError
+from finlake.errors import FreshnessError, SetupError
 from finlake.features.definitions import (
     Selection,
     definition_digest,
@@ -172,14 +172,14 @@ class OnlineFeatures:
             built = f"definitions {found.definition}" if found else "nothing yet"
             raise FreshnessError(
                 f"the online store holds {built} for {name}, and the definitions now are {self.definition}; "
-                f"run: finlake features publish --use-case {name}"
+                f"run: finlake online --use-case {name}"
             )
         if found.expires_after is not None and moment - found.watermark > found.expires_after:
             hours = (moment - found.watermark) / 3_600_000_000
             raise FreshnessError(
                 f"what the online store holds for {name} was known {hours:,.0f} hours before this decision, "
                 f"and expires after {found.expires_after / 3_600_000_000:,.0f}; "
-                f"run: finlake features publish --use-case {name}"
+                f"run: finlake online --use-case {name}"
             )
         return found
 
@@ -203,6 +203,12 @@ def _as_number(value: Any) -> float | None:
 
 
 def open_features(config: Config, use_case: str) -> OnlineFeatures:
-    """Features of a use case from the store that the target names; a context manager that closes it."""
+    """Features of a use case from the store that the target names; a context manager that closes it.
+
+    Raises:
+        SetupError: the lake's folder is not there.
+    """
     root = Path(config.target.lake).absolute() if config.target.lake else None
+    if root is not None and not root.is_dir():
+        raise SetupError(f"there is no lake at {root}; give its folder with --lake, or make it with finlake online")
     return OnlineFeatures(open_store(config.target, root), config.use_case(use_case), config)

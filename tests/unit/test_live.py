@@ -11,8 +11,8 @@ import pytest
 from tests.spark.feature_cases import MICRO, START, Reference, config, world
 from tests.spark.feature_meanings import GROUPS, expected, same
 
-from finlake.errors import ContractError, FreshnessError
-from finlake.serving.live import OnlineFeatures
+from finlake.errors import ContractError, FreshnessError, SetupError
+from finlake.serving.live import OnlineFeatures, open_features
 from finlake.serving.row import OwnRow, micros, typed
 from finlake.serving.sqlite import SqliteStore
 from finlake.serving.store import Publication
@@ -103,6 +103,14 @@ def test_tables_of_older_definitions_are_outdated_and_those_of_other_use_cases_a
     store.drop(new.outdated())
     assert new.outdated() == []
     assert len(store.tables()) == len(old.tables) + len(new.tables)
+
+
+def test_a_lake_that_is_not_there_is_not_made(tmp_path):
+    conf = config(SMALL, "happened_at")
+    conf.target = conf.target.model_copy(update={"lake": str(tmp_path / "lak")})
+    with pytest.raises(SetupError, match=r"there is no lake at .*lak;"):
+        open_features(conf, "fraud")
+    assert not (tmp_path / "lak").exists()
 
 
 def test_a_row_that_comes_later_than_its_windows_are_kept_is_refused(store):
