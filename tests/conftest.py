@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pyspark.sql import SparkSession
 
 from finlake.config import Config, Target
 from finlake.lakehouse import Lake, open_lake
+from finlake.lakehouse.names import SCHEMAS
 from finlake.lakehouse.session import open_session, use_utc
 
 use_utc()
@@ -24,26 +26,37 @@ NO_CODE = {
     "spark.databricks.delta.snapshotPartitions": "1",
 }
 
+# Lakes that take minutes to make, by their fixtures.
+COSTLY = ("demo", "one_run")
+
 
 @pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     session = open_session(NO_CODE, warehouse=tmp_path_factory.mktemp("warehouse"))
     yield session
     session.stop()
 
 
 @pytest.fixture
-def lake(spark, tmp_path: Path) -> Lake:
-    """An empty lake; the schemas of an earlier test's lake are forgotten first."""
-    from finlake.lakehouse.names import SCHEMAS
-
-    for schema in SCHEMAS:
-        spark.sql(f"DROP SCHEMA IF EXISTS spark_catalog.{schema} CASCADE")
+def lake(spark: SparkSession, tmp_path: Path) -> Lake:
+    """An empty lake."""
+    forget_lakes(spark)
     return open_lake(Config(tmp_path, Target(target="local", lake=str(tmp_path / "lake"))), spark)
 
 
+def forget_lakes(session: SparkSession) -> None:
+    """One process serves one lake at a time: the next one's schemas lie elsewhere."""
+    for schema in SCHEMAS:
+        session.sql(f"DROP SCHEMA IF EXISTS spark_catalog.{schema} CASCADE")
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that share a costly lake run in one worker; the others go where there is room."""
+    """Files that share a costly lake run in one worker, and start first; the others go where there is room."""
+
+    def shared(item: pytest.Item) -> str:
+        return next((name for name in COSTLY if name in getattr(item, "fixturenames", ())), "")
+
     for item in items:
-        shared = next((name for name in ("demo", "one_run") if name in getattr(item, "fixturenames", ())), None)
-        item.add_marker(pytest.mark.xdist_group(shared or item.nodeid.partition("::")[0]))
+        item.add_marker(pytest.mark.xdist_group(shared(item) or item.nodeid.partition("::")[0]))
+    items.sort(key=lambda item: (*COSTLY, "").index(shared(item)))

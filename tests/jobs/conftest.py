@@ -21,7 +21,7 @@ from pyspark.sql import SparkSession
 
 from finlake.cli.main import console
 from finlake.workbench import Workbench, open_workbench
-from tests.conftest import NO_CODE
+from tests.conftest import NO_CODE, forget_lakes
 from tests.jobs.one_run import FEATURES, OneRun, digests
 from tests.jobs.small_lake import AS_OF, write_small_lake
 
@@ -67,6 +67,9 @@ class Demo:
     @cached_property
     def bench(self) -> Workbench:
         """The lake as a notebook opens it, in this process."""
+        session = SparkSession.getActiveSession()
+        if session is not None:
+            forget_lakes(session)
         return open_workbench(conf=self.conf, lake=str(self.lake))
 
     def query(self, sql: str) -> list[dict[str, Any]]:
