@@ -11,12 +11,13 @@ from collections.abc import Callable
 def compare(what: str, ours: Callable[[], object], reference: Callable[[], object], repeat: int) -> None:
     """Runs both in turn after one warm-up; the ratio is of the medians."""
     ours(), reference()
-    pairs = [(_seconds(ours), _seconds(reference)) for _ in range(repeat)]
+    pairs = [(seconds(ours), seconds(reference)) for _ in range(repeat)]
     mine, other = (statistics.median(column) for column in zip(*pairs, strict=True))
     line(f"{what}: {mine:.2f} s / {other:.2f} s = {mine / other:.2f}")
 
 
-def _seconds(work: Callable[[], object]) -> float:
+def seconds(work: Callable[[], object]) -> float:
+    """Of the wall clock."""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began

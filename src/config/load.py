@@ -16,6 +16,7 @@ from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError
 
 from finlake.config.base import Model
+from finlake.config.derived import DerivedGroup, in_full
 from finlake.config.explain import explain
 from finlake.config.features import FeatureGroup
 from finlake.config.mart import Mart
@@ -132,11 +133,17 @@ def survey(conf: Path | str, target: str = "local", tenant: str | None = None) -
         ("group", "features", FeatureGroup, config.groups),
         ("use_case", "use_cases", UseCase, config.use_cases),
     )
+    derived: dict[str, DerivedGroup] = {}
     for kind, folder, model, found in kinds:
         for path in _files(root / folder, problems):
             document = guarded(path, read_yaml, problems)
-            if document is not None:
+            if document is None:
+                continue
+            if kind == "group" and isinstance(document.data, dict) and "like" in document.data:
+                _keep(kind, DerivedGroup, document, derived, config)
+            else:
                 _keep(kind, model, document, found, config)
+    config.groups |= in_full(derived, config.groups, lambda *said: problems.append(config.problem("group", *said)))
     for path in sorted((root / "marts").glob("*.sql")):
         document = guarded(path, read_mart, problems)
         if document is not None:

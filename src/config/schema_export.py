@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from finlake.config.base import Clock, Duration, Model
+from finlake.config.derived import DerivedGroup
 from finlake.config.features import FeatureGroup
 from finlake.config.mart import Mart
 from finlake.config.source import Expectation, Source
@@ -76,6 +77,13 @@ def schemas() -> dict[str, dict[str, Any]]:
         split[part] = {"anyOf": [{"$ref": "#/$defs/Duration"}, {"$ref": "#/$defs/Period"}]}
     empty = made["features"]["$defs"]["Feature"]["properties"]["when_empty"]
     empty["anyOf"] = [{"enum": ["unknown", "0", 0]}, {"type": "null"}]
+    whole, derived = made["features"], DerivedGroup.model_json_schema(by_alias=True)
+    whole["properties"] = {**derived["properties"], **whole["properties"]}
+    whole["anyOf"] = [
+        {"required": whole.pop("required"), "not": {"required": ["like"]}},
+        {"required": derived["required"]},
+    ]
+    whole["properties"]["features"].pop("minProperties")
     # a target file may leave out everything that has a default, a mart's SELECT follows its header
     made["mart"]["properties"].pop("sql")
     made["mart"]["required"].remove("sql")
