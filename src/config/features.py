@@ -133,6 +133,8 @@ class FeatureGroup(Model):
     @model_validator(mode="after")
     def _window_in_name(self) -> FeatureGroup:
         for name, feature in self.features.items():
+            if name == "index":
+                raise ValueError("no feature can be called index: that is the page which lists them; say of what")
             if len(feature.windows) > 1 and "{window}" not in name:
                 raise ValueError(f"feature {name!r} has {len(feature.windows)} windows: put {{window}} into its name")
         return self

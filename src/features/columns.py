@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from finlake.features.expressions import EARTH_KM, ZONED, Expr
 
 Resolve = Callable[[Expr], Column]
+_WITH_OFFSET = r":[0-9]{1,2}(\.[0-9]*)?(Z| ?[+-][0-9]{1,2}(:?[0-9]{2})?)[\x00-\x20\x7f]*$"
 _CAST = {"number": "double", "integer": "bigint", "text": "string", "date": "date", "timestamp": "timestamp"}
 
 
@@ -45,7 +46,7 @@ def _local(column: Column, zone: str) -> Column:
 
 
 def _cast(expr: Expr, arg: Column, zone: str) -> Column:
-    """Texts of times are local; a moment cast to a date is that local day's midnight."""
+    """Texts of times are local unless they tell their offset; a moment cast to a date is that local day's midnight."""
     source = expr.args[0].kind
     if expr.value == "timestamp" and source == "time":
         return arg
@@ -55,7 +56,8 @@ def _cast(expr: Expr, arg: Column, zone: str) -> Column:
     if expr.value == "date":
         return local_midnight(made, zone)
     if expr.value == "timestamp":
-        return F.to_utc_timestamp(made, zone)
+        local = F.to_utc_timestamp(made, zone)
+        return F.when(arg.rlike(_WITH_OFFSET), made).otherwise(local) if source == "text" else local
     return made.cast("double") if expr.kind == "number" else made
 
 

@@ -6,6 +6,7 @@ Supported: numbers, texts, true, false, null, `DATE '2025-01-31'`; columns, `thi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,6 +53,13 @@ _CASTS = {
     "number": ("DOUBLE", "FLOAT", "DECIMAL"), "integer": ("INT", "BIGINT", "SMALLINT", "TINYINT"),
     "text": ("TEXT", "VARCHAR", "CHAR"), "date": ("DATE",), "timestamp": ("TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMPLTZ"),
 }  # fmt: skip
+
+
+_CAST_TO = {  # what Spark casts under ANSI
+    "text": _CASTS.keys(), "time": _CASTS.keys(), "number": _CASTS.keys() - {"date"},
+    "boolean": _CASTS.keys() - {"date", "timestamp"}, "null": _CASTS.keys(),
+}  # fmt: skip
+_LONE_ESCAPE = re.compile(r"(?:[^\\]|\\[%_\\])*\\(?![%_\\])", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -198,8 +206,10 @@ class _Reader:
 
     def like(self, node: exp.Expression) -> Expr:
         args = self._typed(node, [node.this, node.expression], "text")
-        if args[1].op != "literal":
+        if args[1].op != "literal" or args[1].kind != "text":
             raise self._fail(node, "`like` takes a plain text as its pattern")
+        if _LONE_ESCAPE.match(str(args[1].value)):
+            raise self._fail(node, "in a pattern a backslash stands before %, _ or another backslash; write it twice")
         return Expr("like", "boolean", args)
 
     def case(self, node: exp.Expression) -> Expr:
@@ -222,8 +232,13 @@ class _Reader:
         target = next((kind for kind, names in _CASTS.items() if wanted in names), None)
         if target is None:
             raise self._fail(node, f"cannot cast to {wanted}; there are double, int, string, date and timestamp")
-        kind = {"integer": "number", "date": "time", "timestamp": "time"}.get(target, target)
-        return Expr("cast", kind, (self.read(node.this),), target)
+        kind, given = (
+            {"integer": "number", "date": "time", "timestamp": "time"}.get(target, target),
+            self.read(node.this),
+        )
+        if target not in _CAST_TO[given.kind]:
+            raise self._fail(node, f"{_a(given.kind)} cannot be cast to a {target}; a text or a time can")
+        return Expr("cast", kind, (given,), target)
 
     def log(self, node: exp.Expression) -> Expr:
         if node.name != "10" or node.expression is None:
@@ -255,6 +270,8 @@ class _Reader:
         given = [node.this, node.args.get("expression"), node.args.get("decimals"), *node.args.get("expressions", [])]
         nodes = [argument for argument in given if isinstance(argument, exp.Expression)]
         if "same" in wanted:
+            if len(nodes) < len(wanted):
+                raise self._fail(node, f"{name} takes {len(wanted)} arguments{' or more' if '...' in wanted else ''}")
             args = self._same(node, nodes)
             return Expr(name, _kind(args), args)
         if name == "round" and len(nodes) == 2:

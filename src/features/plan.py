@@ -141,6 +141,8 @@ def measured(source: Source, config: Config, kind: str, text: str, where: tuple[
     """
     name = text.strip("`")
     if name in source.silver_columns and kind != "lookup":
+        if kind in OF_ANYTHING and source.silver_columns[name].type == "number":
+            return Value(None, where, zone, text=True, expr=Expr("column", "number", value=name))
         if kind in OF_ANYTHING:
             return Value(name, where, zone, text=True)
         return Value(name, where, zone, _scale(source, name, where))

@@ -287,7 +287,7 @@ def _plain_text(value: Any) -> str:
 
 
 def _told_apart(value: Any) -> Any:
-    return None if value is None else text_of(value)
+    return None if value is None or value != value else text_of(value)
 
 
 def _finite(value: Any) -> float | None:

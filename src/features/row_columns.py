@@ -32,7 +32,8 @@ def value_column(value: Value, resolve: Resolve) -> Column:
     """A value on one row."""
     if value.expr is not None:
         made = compile_expr(value.expr, resolve, value.zone)
-        made = made.cast("string") if value.text else minor_units(made, None)
+        number = minor_units(made, None) if value.expr.kind == "number" or not value.text else made
+        made = number.cast("string") if value.text else number
         made = F.coalesce(made, F.lit(float("inf"))) if value.latest else made
     elif value.column is None:
         made = F.lit(1).cast("bigint")

@@ -13,7 +13,7 @@ from finlake.config import Source
 from finlake.config.source import Column
 from finlake.errors import ContractError, suggestion
 from finlake.features.expressions import KINDS, Expr
-from finlake.features.online.casts import from_raw
+from finlake.features.online.casts import from_raw, text_of
 from finlake.features.online.evaluate import evaluator
 from finlake.features.rows import Value
 
@@ -89,7 +89,7 @@ class Measured:
         if self._expr is not None:
             made = self._expr(look)
             if self._value.text:
-                return made
+                return None if made is None or made != made else text_of(made)
             number = _number(made)
             return math.inf if number is None and self._value.latest else number
         if self._value.column is None:

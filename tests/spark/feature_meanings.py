@@ -36,6 +36,8 @@ GROUPS = {
             "first_3d": {"first": "amount", "windows": ["3d"]},
             "last_items": {"last": "items"},
             "shops_{window}": {"distinct": "shop", "windows": ["1h", "3d"]},
+            "kms_3d": {"distinct": "km", "windows": ["3d"]},
+            "km_entropy_3d": {"entropy": "km * 2", "windows": ["3d"]},
             "shop_entropy_3d": {"entropy": "shop", "windows": ["3d"], "where": "amount > 0"},
             "shop_hhi_3d": {"concentration": "shop", "windows": ["3d"]},
             "recent_3d": {"count": "rows", "windows": ["3d"], "half_life": "6h"},
@@ -144,6 +146,8 @@ def meanings(reference: Reference) -> dict[str, Meaning]:
             f"shops_{n}": Meaning(lambda v: float(len(set(v))), window=w, row=shop)
             for n, w in (("1h", H), ("3d", 3 * D))
         },
+        "kms_3d": Meaning(lambda v: float(len(set(v))), window=3 * D, row=number("km")),
+        "km_entropy_3d": Meaning(entropy, window=3 * D, row=number("km")),
         "shop_entropy_3d": Meaning(
             entropy, window=3 * D, row=shop, where=lambda v, at: amount(v, at) is not None and amount(v, at) > 0
         ),

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finlake.errors import ConfigError
 from finlake.features.expressions import FUNCTIONS, Expr, Scope, parse
 from finlake.features.online.casts import from_raw, text_of
 from finlake.features.online.evaluate import evaluator
@@ -86,9 +85,10 @@ def test_raw_values(raw: Any, column_type: str, wanted: Any) -> None:
     assert got == wanted and type(got) is type(wanted)
 
 
-def test_what_spark_cannot_cast_is_refused() -> None:
-    with pytest.raises(ConfigError, match="cannot cast a number to date"):
-        evaluator(parse("cast(x as date)", Scope(KINDS), "any"), BERLIN)
+def test_a_text_with_its_offset_is_that_moment_in_any_zone() -> None:
+    for zone in (BERLIN, "America/New_York"):
+        told = value("cast('2025-03-30T10:00:00+02:00' as timestamp)", zone)
+        assert datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=told) == datetime(2025, 3, 30, 8, tzinfo=UTC)
 
 
 def test_moments_outside_the_calendar_are_unknown() -> None:

@@ -13,7 +13,6 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from finlake.errors import ConfigError
 from finlake.features.expressions import Expr
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -71,19 +70,14 @@ def local_time(micros: int, zone: ZoneInfo) -> datetime | None:
 
 
 def caster(expr: Expr, zone: ZoneInfo) -> Callable[[Any], Any]:
-    """The cast of a known value; None where it fails. Texts of times are read as local and written in UTC.
-
-    Raises:
-        ConfigError: a cast that Spark does not have.
-    """
+    """The cast of a known value; None where it fails. Texts of times are read as local, unless
+    they tell their offset, and written in UTC."""
     given, wanted = expr.args[0].kind, str(expr.value)
     if wanted == "text":
         return text_of
     if (given, wanted) in _ZONED:
         read = _ZONED[given, wanted]
         return lambda value: _in_calendar(lambda: read(value, zone))
-    if (given, wanted) not in _CASTS and given != "null":
-        raise ConfigError(f"cannot cast a {given} to {wanted}; a text or a time can be cast")
     return _CASTS.get((given, wanted), lambda value: value)
 
 
@@ -141,7 +135,10 @@ def _read_moment(text: str, zone: ZoneInfo) -> int | None:
         return None
     year, month, day, hour, minute, second = (int(part or n < 3) for n, part in enumerate(found.groups()[:6]))
     micros = int((found[7] or "")[:6].ljust(6, "0"))
-    return _from_local(datetime(year, month, day, hour, minute, second, micros) - _offset(found[8] or ""), zone)
+    local = datetime(year, month, day, hour, minute, second, micros)
+    if found[8]:
+        return int(moment(local - _offset(found[8])))
+    return _from_local(local, zone)
 
 
 def _offset(text: str) -> timedelta:

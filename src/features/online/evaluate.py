@@ -30,9 +30,6 @@ def evaluator(expr: Expr, zone: str) -> Evaluate:
 
     Returns:
         takes what gives the value of a `column`, `this` or `label` node, and gives the expression's value.
-
-    Raises:
-        ConfigError: a cast that Spark does not have.
     """
     if expr.op in _NAMED:
         return lambda lookup: lookup(expr)
