@@ -11,6 +11,7 @@ from finlake.features.expressions import EARTH_KM, ZONED, Expr
 
 Resolve = Callable[[Expr], Column]
 _WITH_OFFSET = r":[0-9]{1,2}(\.[0-9]*)?(Z| ?[+-][0-9]{1,2}(:?[0-9]{2})?)[\x00-\x20\x7f]*$"
+_ZONE_NAME = "[A-Za-z]{2}"  # Spark reads texts with one; the names it knows are those of its Java
 _CAST = {"number": "double", "integer": "bigint", "text": "string", "date": "date", "timestamp": "timestamp"}
 
 
@@ -57,7 +58,9 @@ def _cast(expr: Expr, arg: Column, zone: str) -> Column:
         return local_midnight(made, zone)
     if expr.value == "timestamp":
         local = F.to_utc_timestamp(made, zone)
-        return F.when(arg.rlike(_WITH_OFFSET), made).otherwise(local) if source == "text" else local
+        if source != "text":
+            return local
+        return F.when(~arg.rlike(_ZONE_NAME), F.when(arg.rlike(_WITH_OFFSET), made).otherwise(local))
     return made.cast("double") if expr.kind == "number" else made
 
 

@@ -232,10 +232,8 @@ class _Reader:
         target = next((kind for kind, names in _CASTS.items() if wanted in names), None)
         if target is None:
             raise self._fail(node, f"cannot cast to {wanted}; there are double, int, string, date and timestamp")
-        kind, given = (
-            {"integer": "number", "date": "time", "timestamp": "time"}.get(target, target),
-            self.read(node.this),
-        )
+        kind = {"integer": "number", "date": "time", "timestamp": "time"}.get(target, target)
+        given = self.read(node.this)
         if target not in _CAST_TO[given.kind]:
             raise self._fail(node, f"{_a(given.kind)} cannot be cast to a {target}; a text or a time can")
         return Expr("cast", kind, (given,), target)
@@ -270,7 +268,7 @@ class _Reader:
         given = [node.this, node.args.get("expression"), node.args.get("decimals"), *node.args.get("expressions", [])]
         nodes = [argument for argument in given if isinstance(argument, exp.Expression)]
         if "same" in wanted:
-            if len(nodes) < len(wanted):
+            if len(nodes) < len(wanted) and name != "coalesce":
                 raise self._fail(node, f"{name} takes {len(wanted)} arguments{' or more' if '...' in wanted else ''}")
             args = self._same(node, nodes)
             return Expr(name, _kind(args), args)

@@ -31,6 +31,7 @@ SCOPE = Scope(
         ("cast(mode as double)", "number"),
         ("greatest(amount, this.income, 3)", "number"),
         ("nullif(amount, 0) is not null", "boolean"),
+        ("coalesce(amount)", "number"),
         ("online is true", "boolean"),
     ],
 )
@@ -64,6 +65,7 @@ def test_the_subset_is_understood(text, kind):
         ("cast(amount as binary)", "cannot cast to"),
         ("cast(amount as date)", "a number cannot be cast to a date"),
         ("cast(online as timestamp)", "a condition cannot be cast to a timestamp"),
+        ("cast(online as date)", "a condition cannot be cast to a date"),
         ("greatest(amount)", "greatest takes 2 arguments or more"),
         ("nullif(amount)", "nullif takes 2 arguments|not an expression"),
         ("log2(amount)", "ln(x) and log10(x)"),

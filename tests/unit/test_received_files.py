@@ -74,11 +74,11 @@ def test_equal_content_has_one_digest_and_empty_files_stay_apart(tmp_path: Path)
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("a.csv.gz", gzip.compress(b"a,b\n" * 99)[:-1], "is truncated: it stops before its gz data ends"),
-        ("a.csv.gz", gzip.compress(b"a,b\n" * 99)[:-8] + b"12345678", "holds damaged gz data"),
+        ("a.csv.gz", gzip.compress(b"a,b\n" * 99, mtime=0)[:-1], "is truncated: it stops before its gz data ends"),
+        ("a.csv.gz", gzip.compress(b"a,b\n" * 99, mtime=0)[:-8] + b"12345678", "holds damaged gz data"),
         ("a.csv.bz2", bz2.compress(b"a,b\n" * 99)[:-4], "is truncated: it stops before its bz2 data ends"),
         ("a.csv.gz", b"a,b\n", "is named .gz but does not hold gz data"),
-        ("a.csv", gzip.compress(b"a,b\n"), "holds gz data but is not named .gz"),
+        ("a.csv", gzip.compress(b"a,b\n", mtime=0), "holds gz data but is not named .gz"),
         ("a.csv", b"PK\x03\x04rest", "is a zip archive"),
         ("a:b.csv", b"a,b\n", "has a colon in its name"),
         (os.fsdecode(b"caf\xe9.csv"), b"a,b\n", "has a name that is not UTF-8"),

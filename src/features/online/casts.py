@@ -71,7 +71,8 @@ def local_time(micros: int, zone: ZoneInfo) -> datetime | None:
 
 def caster(expr: Expr, zone: ZoneInfo) -> Callable[[Any], Any]:
     """The cast of a known value; None where it fails. Texts of times are read as local, unless
-    they tell their offset, and written in UTC."""
+    they tell their offset, and written in UTC.
+    """
     given, wanted = expr.args[0].kind, str(expr.value)
     if wanted == "text":
         return text_of
