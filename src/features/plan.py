@@ -111,10 +111,10 @@ def _needed(
     value, other = columns[0], columns[1] if len(columns) > 1 else None
     needed: dict[str, tuple[str, Value, Value | None, float]] = {"count": ("count", value, other, 0.0)}
     if half_life:
-        needed["value"] = ("decayed", value, None, half_life)
+        needed["value"] = ("decayed_to_last" if kind == "mean" else "decayed", value, None, half_life)
         if kind == "mean":
             known = _there(value.expr or Expr("column", "", value=value.column))
-            needed["weight"] = ("decayed", Value(None, (*where, known), zone), None, half_life)
+            needed["weight"] = ("decayed_to_last", Value(None, (*where, known), zone), None, half_life)
     elif kind == "z_score":
         needed |= {"value": ("sum", value, None, 0.0), "std": ("std", value, None, 0.0)}
     else:

@@ -43,12 +43,13 @@ def _of(measure: Callable[[list[Any]], Any]) -> Answer:
 
 
 def _decaying(whole: Callable[[list[Any]], Any], decayed: Callable[[list[float], list[float]], Any]) -> Answer:
-    """`decayed` of weights and values where there is a half-life."""
+    """`decayed` of weights and values where there is a half-life; for a mean, weights count from the latest row."""
 
     def answer(rows: list[Row], feature: Feature, happened: int, own: list[Any]) -> Any:
         if not feature.half_life:
             return whole([row.measured for row in rows])
-        weights = [2.0 ** ((row.at - happened) / feature.half_life.micros) for row in rows]
+        latest = max(row.at for row in rows) if rows and feature.mean else happened
+        weights = [2.0 ** ((row.at - latest) / feature.half_life.micros) for row in rows]
         return decayed(weights, [float(row.measured) for row in rows])
 
     return answer
@@ -71,8 +72,7 @@ def _weighted(weights: Sequence[float], values: Sequence[float]) -> float:
 
 
 def _weighted_mean(weights: list[float], values: list[float]) -> float | None:
-    weight = math.fsum(weights)
-    return _weighted(weights, values) / weight if weight else None
+    return _weighted(weights, values) / math.fsum(weights) if weights else None
 
 
 def _deviation(values: list[Any]) -> float | None:

@@ -103,10 +103,16 @@ def keep_for_its_readers(step: Step, use_case: UseCase) -> None:
 
 
 def in_use(step: Step, use_case: UseCase) -> list[Version]:
-    """Older versions by which a model still decides."""
-    now = definition_digest(use_case, step.config)
-    found = (version_of(step, use_case.use_case, d) for d in _deciding(step, use_case.use_case) if d != now)
-    return [version for version in found if version is not None]
+    """Older versions by which a model still decides, and that still mean what they did."""
+    name, now, found = use_case.use_case, definition_digest(use_case, step.config), []
+    for definition in _deciding(step, name):
+        try:
+            version = version_of(step, name, definition) if definition != now else None
+        except ConfigError as error:  # an update of finlake must not stop the training that ends this
+            step.warn(f"{beside(name, definition)} stays as it is, and the champion cannot score news: {error}")
+        else:
+            found += [version] if version is not None else []
+    return found
 
 
 def forget_unread(step: Step, use_case: UseCase) -> None:

@@ -68,7 +68,8 @@ def _products(x: Sequence[float], y: Sequence[float]) -> tuple[float, float, flo
 
 
 def _decayed(value: Sequence[Any], at: Sequence[int], part: Part, asked_at: int) -> float:
-    return math.fsum(one * 2.0 ** ((moment - asked_at) / part.argument) for one, moment in zip(value, at, strict=True))
+    until = at[-1] if part.function == "decayed_to_last" else asked_at
+    return math.fsum(one * 2.0 ** ((moment - until) / part.argument) for one, moment in zip(value, at, strict=True))
 
 
 def _quantile(value: Sequence[Any], at: Sequence[int], part: Part, asked_at: int) -> float:
@@ -94,6 +95,6 @@ _FUNCTIONS: dict[str, Function] = {
     "first": lambda value, at, part, asked_at: value[0],
     "last": lambda value, at, part, asked_at: value[-1],
     "last_time": lambda value, at, part, asked_at: at[-1],
-    "std": _deviation, "slope": _slope, "decayed": _decayed, "quantile": _quantile,
+    "std": _deviation, "slope": _slope, "decayed": _decayed, "decayed_to_last": _decayed, "quantile": _quantile,
     "concentration": _concentration, "entropy": _entropy,
 }  # fmt: skip

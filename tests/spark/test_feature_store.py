@@ -148,6 +148,16 @@ def test_definitions_by_which_a_model_decides_stay_beside_the_new_ones(lake: Lak
     features(step_at(lake, 1, config(FEWER, "known_at", **SHORT)), "fraud")
     assert {"n_2d", "fraud_2d"} <= set(lake.read("features.fraud").columns)
     kept = table_digest(lake.read(beside))
+    lake.sql(
+        f"UPDATE ops.feature_definitions SET text = replace(text, '86400000000', '86400000001') WHERE definition = '{old}'"
+    )
+    step = step_at(lake, 1, config(FEWER, "known_at", **SHORT))
+    features(step, "fraud")
+    assert "mean something else today; train on the present ones" in step.warnings[0]
+    assert table_digest(lake.read(beside)) == kept
+    lake.sql(
+        f"UPDATE ops.feature_definitions SET text = replace(text, '86400000001', '86400000000') WHERE definition = '{old}'"
+    )
     lake.sql("UPDATE ops.models SET alias = ''")
     features(step_at(lake, 1, config(FEWER, "known_at", **SHORT)), "fraud")
     assert not lake.exists(beside)

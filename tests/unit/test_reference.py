@@ -128,7 +128,7 @@ HALF_DAYS = [paid(f"p{n}", START - D + n * H, amount=amount, km=n / 2, items=n) 
         ({"max": "amount > 0.15"}, 1.0, None), ({"distinct": "upper(shop)"}, 1.0, 0.0), ({"distinct": "items % 2"}, 2.0, 0.0),
         ({"count": "rows", "half_life": "20h"}, sum(2 ** (-(24 - n) / 20) for n in range(5)), 0.0),
         ({"sum": "items", "half_life": "20h"}, sum(n * 2 ** (-(24 - n) / 20) for n in range(5)), 0.0),
-        ({"mean": "items", "half_life": "1s"}, None, None),
+        ({"mean": "items", "half_life": "1s"}, 4.0, None),
         ({"mean": "items", "including_this": True}, 2.5, None), ({"mean": "items", "half_life": "1h"}, 98 / 31, None),
     ],
 )  # fmt: skip

@@ -73,6 +73,7 @@ def plain(name: str, times: list[int], values: list[Any], others: list[float], e
         "std": lambda: statistics.stdev(values) if n > 1 else None,
         "correlation": lambda: correlation(values, others), "slope": lambda: slope(times, values),
         "decayed": lambda: math.fsum(v * 2 ** ((t - end) / HALF_LIFE) for v, t in zip(values, times, strict=True)),
+        "decayed_to_last": lambda: math.fsum(v * 2 ** ((t - times[-1]) / HALF_LIFE) for v, t in zip(values, times, strict=True)),
         "quantile": lambda: quantile(values), "concentration": lambda: sum((c / n) ** 2 for c in counts),
         "entropy": lambda: -sum(c / n * math.log(c / n) for c in counts),
     }[name]()  # fmt: skip
@@ -90,7 +91,7 @@ def cases() -> list[tuple[str, str]]:
 def test_every_function_is_its_meaning(name: str, value: str, frame: tuple[int | None, int]) -> None:
     low, high = frame
     other = "other" if name == "correlation" else ""
-    argument = {"decayed": HALF_LIFE, "quantile": QUANTILE}.get(name, 0.0)
+    argument = {"decayed": HALF_LIFE, "decayed_to_last": HALF_LIFE, "quantile": QUANTILE}.get(name, 0.0)
     seen = set()
     for seed in range(3):
         rows, asked = world(seed)
@@ -121,7 +122,13 @@ def test_the_same_rows_give_the_same_bits_wherever_they_lie(name: str) -> None:
         at = np.concatenate([np.arange(before) - 1_000, times, np.arange(after) + 1_000])
         low, high = np.array([before]), np.array([before + 37])
         held = Held(
-            value, at, low, high, np.array([400]), value * 3, {"decayed": HALF_LIFE, "quantile": QUANTILE}.get(name, 0)
+            value,
+            at,
+            low,
+            high,
+            np.array([400]),
+            value * 3,
+            {"decayed": HALF_LIFE, "decayed_to_last": HALF_LIFE, "quantile": QUANTILE}.get(name, 0),
         )
         answer, known = FUNCTIONS[name](held)
         found.add((answer[0].item().hex() if isinstance(answer[0].item(), float) else answer[0].item(), bool(known[0])))

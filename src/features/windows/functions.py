@@ -88,12 +88,21 @@ def slope(held: Held) -> Answer:
 
 def decayed(held: Held) -> Answer:
     """Sum of value · 2^(-age / half-life), age up to the decision's own time."""
+    found, last = _decayed_to_last(held)
+    return found * np.exp2(np.where(held.some, last - held.asked_at, 0) / held.argument), held.some
 
+
+def decayed_to_last(held: Held) -> Answer:
+    """The same with age up to the range's latest row: in a quotient of two such sums no age is too large for a double."""
+    return _decayed_to_last(held)[0], held.some
+
+
+def _decayed_to_last(held: Held) -> tuple[np.ndarray, np.ndarray]:
     def older(a: Columns, b: Columns) -> Columns:
         return a[0] * np.exp2((a[1] - b[1]) / held.argument) + b[0], b[1]
 
     found, last = fold((held.value.astype(float), held.at), held.low, held.high, older)
-    return found * np.exp2(np.where(held.some, last - held.asked_at, 0) / held.argument), held.some
+    return found, last
 
 
 def distinct(held: Held) -> Answer:
@@ -136,7 +145,7 @@ def entropy(held: Held) -> Answer:
 FUNCTIONS: dict[str, Callable[[Held], Answer]] = {
     "count": count, "sum": total, "min": lowest, "max": highest, "first": earliest_value, "last": latest_value,
     "last_time": latest_time, "std": deviation, "correlation": correlation, "slope": slope, "decayed": decayed,
-    "distinct": distinct, "quantile": quantile, "concentration": concentration, "entropy": entropy,
+    "decayed_to_last": decayed_to_last, "distinct": distinct, "quantile": quantile, "concentration": concentration, "entropy": entropy,
 }  # fmt: skip
 WHOLE = ("count", "distinct", "last_time")  # always whole numbers
 OF_WHOLE = ("sum", "min", "max", "first", "last")  # whole numbers of whole numbers
