@@ -24,7 +24,7 @@ LIMITS = {
     "columns": {
         "merchant": {"type": "integer", "required": True},
         "set_at": {"type": "timestamp", "required": True},
-        "level": {"type": "decimal", "required": True},
+        "level": {"type": "number", "required": True},
     },
     "key": ["merchant", "set_at"],
     "happened_at": "set_at",
@@ -43,7 +43,9 @@ def with_limits(config: Config) -> Config:
     config.sources["limits"] = Source.model_validate(LIMITS)
     config.groups["limits"] = FeatureGroup.model_validate(GROUP)
     measured = config.use_case("measured")
-    config.use_cases["measured"] = measured.model_copy(update={"features": ["limits"]})
+    config.use_cases["measured"] = measured.model_copy(
+        update={"features": ["limits"], "baseline_rule": "limit_in_force >= 5"}
+    )
     return config
 
 
