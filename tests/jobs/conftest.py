@@ -40,6 +40,7 @@ def finlake(*arguments: str, cwd: Path = ROOT, env: dict[str, str] | None = None
 class Demo:
     """The demo's lake and what was printed."""
 
+    spark: SparkSession
     lake: Path
     conf: Path
     page: str
@@ -67,9 +68,7 @@ class Demo:
     @cached_property
     def bench(self) -> Workbench:
         """The lake as a notebook opens it, in this process."""
-        session = SparkSession.getActiveSession()
-        if session is not None:
-            forget_lakes(session)
+        forget_lakes(self.spark)
         return open_workbench(conf=self.conf, lake=str(self.lake))
 
     def query(self, sql: str) -> list[dict[str, Any]]:
@@ -83,7 +82,7 @@ def walk_plans(conf: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+def demo(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """Thirty thousand payments are too few to pass the gates, and without a champion there is no queue to look at."""
     house = tmp_path_factory.mktemp("demo")
     lake, conf = house / "lake", house / "conf"
@@ -95,7 +94,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     walk_plans(conf)
     done = finlake("demo", "--payments", "30000", "--loans", "6000", "--lake", str(lake), "--conf", str(conf), cwd=ROOT)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    return Demo(lake, conf, done.stdout, done.stderr)
+    return Demo(spark, lake, conf, done.stdout, done.stderr)
 
 
 @pytest.fixture(scope="session")
