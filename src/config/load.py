@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from finlake.config.explain import explain
 from finlake.config.features import FeatureGroup
 from finlake.config.mart import Mart
 from finlake.config.mend import as_meant
+from finlake.config.network import Network
 from finlake.config.source import Source
 from finlake.config.target import Target
 from finlake.config.use_case import UseCase
@@ -85,12 +87,25 @@ class Config:
     marts: dict[str, Mart] = field(default_factory=dict)
     groups: dict[str, FeatureGroup] = field(default_factory=dict)
     use_cases: dict[str, UseCase] = field(default_factory=dict)
+    networks: dict[str, Network] = field(default_factory=dict)
     documents: dict[tuple[str, str], Document] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     digest: str = ""
 
+    @cached_property
+    def silver(self) -> dict[str, Source]:
+        """Everything that silver holds versions of: the sources, and networks as sources."""
+        made = {}
+        for name, network in self.networks.items():
+            edges = self.sources.get(network.edges.source)
+            made[name] = network.as_source(edges.silver_columns.get(network.edges.amount) if edges else None)
+        return {**made, **self.sources}
+
     def source(self, name: str) -> Source:
-        return _pick("source", name, self.sources)
+        return _pick("source", name, self.silver)
+
+    def network(self, name: str) -> Network:
+        return _pick("network", name, self.networks)
 
     def mart(self, name: str) -> Mart:
         return _pick("mart", name, self.marts)
@@ -132,6 +147,7 @@ def survey(conf: Path | str, target: str = "local", tenant: str | None = None) -
         ("source", "sources", Source, config.sources),
         ("group", "features", FeatureGroup, config.groups),
         ("use_case", "use_cases", UseCase, config.use_cases),
+        ("network", "networks", Network, config.networks),
     )
     derived: dict[str, DerivedGroup] = {}
     for kind, folder, model, found in kinds:
@@ -338,6 +354,7 @@ def _digest(root: Path, target: Target) -> str:
                 "marts",
                 "features",
                 "use_cases",
+                "networks",
             )
         ):
             sha.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")

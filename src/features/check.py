@@ -19,6 +19,7 @@ from finlake.features.definitions import (
 from finlake.features.expressions import parse
 from finlake.features.leakage.declared import audit
 from finlake.features.leakage.findings import refuse_leaks
+from finlake.features.networks.definition import expressions
 from finlake.features.plan import measured, refuse
 from finlake.features.words import FIXED, PLACEHOLDER
 
@@ -29,10 +30,13 @@ def check_features(config: Config) -> list[Problem]:
     """Problems of all feature groups, and of each use case with the groups it names; each problem once."""
     found: dict[Problem, None] = {}
     for name, group in config.groups.items():
-        if group.source in config.sources:
+        if group.source in config.silver:
             for message, keys in _group(group, config):
                 found[config.problem("group", name, message, "features", *keys)] = None
     broken = {problem.file.stem for problem in found}
+    for name, network in config.networks.items():
+        for message, keys in expressions(network, config):
+            found[config.problem("network", name, message, *keys)] = None
     for name, use_case in config.use_cases.items():
         for message, keys in _use_case(use_case, config, broken):
             found[config.problem("use_case", name, message, *keys)] = None
@@ -111,7 +115,7 @@ def _use_case(use_case: UseCase, config: Config, broken: set[str]) -> Found:
     groups = [name for name in _groups(use_case) if name in config.groups]
     scored = config.sources.get(use_case.score.each)
     sources = [config.groups[name].source for name in groups] + [use_case.label.from_.source]
-    if scored is None or len(groups) < len(_groups(use_case)) or any(name not in config.sources for name in sources):
+    if scored is None or len(groups) < len(_groups(use_case)) or any(name not in config.silver for name in sources):
         return
     for number, entry in enumerate(use_case.features):
         first, _, rest = entry.partition(".")

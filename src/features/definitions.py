@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
-from finlake.config import Config, Duration, Feature, FeatureGroup, Source, UseCase
+from finlake.config import Config, Duration, Feature, FeatureGroup, Network, Source, UseCase
 from finlake.config.words import sql_columns
 from finlake.errors import ConfigError, UnknownNameError
 from finlake.features.expressions import KINDS, Expr, Scope, parse
@@ -197,7 +197,15 @@ def definition_digest(use_case: UseCase, config: Config) -> str:
         "labels": labels,
         "groups": {name: _meaning(config.group(name)) for name in used},
     }
+    networks = {config.group(name).source for name in used} & config.networks.keys()
+    if networks:  # so that digests of use cases without networks stay
+        said["networks"] = {name: network_meaning(config.network(name)) for name in sorted(networks)}
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def network_meaning(network: Network) -> dict[str, object]:
+    """What decides the values of a network's snapshots; words and owners do not."""
+    return network.model_dump(mode="json", exclude={"about", "owner", "backfill"})
 
 
 def _labels(definition: Definition, config: Config) -> set[str]:

@@ -30,4 +30,5 @@ QUALITY = (
     "failed bigint, mostly double, passed boolean, observed string, reason string, "
     "contract string, measured_at timestamp, run_id string"
 )
+NETWORKS = "network string, as_of timestamp, definition string, rows bigint, built_at timestamp, run_id string"
 DUPLICATES = "source string, batch string, _row_id string, of_row_id string, same_values boolean"
