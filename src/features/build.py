@@ -11,11 +11,20 @@ from pyspark.sql import functions as F
 
 from finlake.config import Config, Feature, UseCase
 from finlake.config.features import OF_PLACES
+from finlake.config.words import sql_columns
 from finlake.features.columns import Resolve, compile_expr, great_circle_km
 from finlake.features.components import window_components
-from finlake.features.definitions import UNITS, Definition, definition_digest, kinds, parse_derived, select
+from finlake.features.definitions import (
+    UNITS,
+    Definition,
+    Selection,
+    definition_digest,
+    kinds,
+    parse_derived,
+    select,
+)
 from finlake.features.expressions import Expr, Scope, parse
-from finlake.features.plan import Windowed, make_plan
+from finlake.features.plan import Plan, Windowed, make_plan
 from finlake.features.row_columns import resolver, value_column
 from finlake.features.rows import RowSet
 from finlake.features.window_rows import window_rows
@@ -49,12 +58,10 @@ def build_features(
     scored = config.source(use_case.score.each)
     selection = select(use_case, config)
     plan = make_plan(selection, use_case, config)
-    own = [name for name in decisions.columns if name not in META]
-    base = decisions.select(*META, F.struct(*(f"`{name}`" for name in own)).alias("this"))
-    frame = base
+    own = _read_of_the_row(plan, selection, use_case, config)
+    frame = decisions.select(*META, F.struct(*(f"`{name}`" for name in decisions.columns if name in own)).alias("this"))
     for row_set in plan.row_sets.values():
-        parts = _components(base, versions, row_set, use_case, config, earliest)
-        frame = frame.join(parts.withColumnRenamed("_id", "decision_key"), "decision_key", "left")
+        frame = _with_components(frame, versions, row_set, use_case, config, earliest)
     windowed = {
         name: _assemble(w, resolver(frame, w.definition.zone(use_case), "this")) for name, w in plan.features.items()
     }
@@ -82,6 +89,18 @@ def carried(use_case: UseCase, config: Config) -> list[str]:
     return [name for name in dict.fromkeys(named) if name in scored.silver_columns and name not in scored.later_columns]
 
 
+def _read_of_the_row(plan: Plan, selection: Selection, use_case: UseCase, config: Config) -> set[str]:
+    """Columns of the scored row that features, or those who read the table, look at."""
+    names = {*carried(use_case, config), *selection.own.values()}
+    for definition in selection.definitions.values():
+        named = (column for text in definition.expressions for column in sql_columns(text))
+        names |= {definition.entity, *definition.feature.own_columns, *(name for table, name, _ in named if table)}
+    for windowed in plan.features.values():
+        for value in windowed.values.values():
+            names |= {value.column or "", *(name for tree in value.trees for name in tree.names("column"))}
+    return names
+
+
 def rule(use_case: UseCase, config: Config) -> Expr:
     """The rule people use today, over features and `this.` columns.
 
@@ -102,24 +121,28 @@ def sources_read(use_case: UseCase, config: Config) -> list[str]:
     return list(names)
 
 
-def _components(
-    base: DataFrame, versions: Mapping[str, DataFrame], row_set: RowSet, use_case: UseCase, config: Config,
+def _with_components(
+    frame: DataFrame, versions: Mapping[str, DataFrame], row_set: RowSet, use_case: UseCase, config: Config,
     earliest: datetime | None,
 ) -> DataFrame:  # fmt: skip
-    """`_id` and the components of one row set, for decisions whose entity is known."""
+    """Adds the components of one row set; null where the entity is unknown."""
     same = row_set.source.source == use_case.score.each
-    asked = base.select(
+    entity = F.col("this")[row_set.entity].cast("string")
+    asked = frame.select(
         F.col("decision_key").alias("_id"),
-        F.col("this")[row_set.entity].cast("string").alias("_entity"),
+        # decisions without an entity are each one of their own: they spread, and find nothing
+        F.coalesce(entity, F.concat(F.lit("\0"), F.col("decision_key"))).alias("_entity"),
         F.unix_micros("event_ts").alias("_at"),
         F.unix_micros("decision_ts").alias("_moment"),
         F.unix_micros("known_from").alias("_first"),
-    ).filter(F.col("_entity").isNotNull())
+        F.struct(*frame.columns).alias("_brought"),
+    )
     rows = window_rows(versions, row_set, config, earliest)
     if not same:
         rows = rows.withColumn("_key", F.lit(None).cast("string"))
     own_early = same and (row_set.clock == "known" or use_case.score.as_of == "happened_at")
-    return window_components(rows, asked, row_set, own_early)
+    made = window_components(rows, asked, row_set, own_early).select("_brought.*", *row_set.components.values())
+    return made.withColumns({name: F.when(entity.isNotNull(), F.col(name)) for name in row_set.components.values()})
 
 
 def _assemble(windowed: Windowed, this: Resolve) -> Column:

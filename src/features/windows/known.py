@@ -108,10 +108,13 @@ def _numbers(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
 def answer_batches(
     batches: Iterable[pa.RecordBatch], parts: Sequence[Part], own_early: bool, schema: pa.Schema
 ) -> Iterator[pa.RecordBatch]:
-    """`_id` and the parts, for a partition sorted by entity and time."""
+    """The first column of the schema, which decisions bring with them, and the parts; a partition is sorted by entity
+    and time.
+    """
     for table in whole_entities(batches):
         found = known_answers(table, parts, own_early)
-        columns: list[Any] = [table["_id"].drop_null().combine_chunks()]
+        brought = table[schema.names[0]].filter(table["_id"].is_valid())
+        columns: list[Any] = [brought.combine_chunks().cast(schema.types[0])]
         for part, kind in zip(parts, schema.types[1:], strict=True):
             value, known = found[part.name]
             columns.append(pa.array(value, kind, mask=~known, from_pandas=False))
