@@ -30,4 +30,8 @@ QUALITY = (
     "failed bigint, mostly double, passed boolean, observed string, reason string, "
     "contract string, measured_at timestamp, run_id string"
 )
+SERVED = (
+    "use_case string, decision_key string, event_ts timestamp, served_at timestamp, known_until timestamp, "
+    "definition string, values map<string,double>, store string, number bigint, moved_at timestamp"
+)
 DUPLICATES = "source string, batch string, _row_id string, of_row_id string, same_values boolean"
