@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from tests.unit.small_conf import write_small_conf
 
+from finlake.cli.main import execute
 from finlake.config import Config, load, survey
 from finlake.config.check import check_config
 from finlake.config.features import PythonFunction
@@ -153,6 +154,13 @@ def test_a_mistake_is_said_once_with_its_line(tmp_path: Path, call: str, of: str
 def test_a_module_that_cannot_be_imported_is_said_with_its_place(tmp_path: Path, module: str, message: str) -> None:
     (found,) = said(survey(conf_with(tmp_path, "scores.curves:one", "[this.claimed]", module)))
     assert message in found
+
+
+def test_a_function_is_described_with_what_it_is_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    execute(["features", "describe", "risk_30d", "--conf", str(conf_with(tmp_path, *SOUND))])
+    shown = capsys.readouterr().out
+    assert "scores.curves:sound of this.claimed, claims_30d, this.region" in shown
+    assert "python: call: scores.curves:sound; of: this.claimed, claims_{window}, this.region" in shown
 
 
 def test_a_changed_function_is_another_version_and_other_modules_are_not(tmp_path: Path) -> None:
