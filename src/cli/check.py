@@ -23,10 +23,12 @@ def run_check(options: Options, bundle: Path | None) -> dict[str, Any]:
         f"{len(found)} {word}{'' if len(found) == 1 else 's'}"
         for word, found in (
             ("source", config.sources),
+            ("network", config.networks),
             ("mart", config.marts),
             ("feature group", config.groups),
             ("use case", config.use_cases),
         )
+        if found or word != "network"
     )
     if problems:
         click.echo(

@@ -220,4 +220,6 @@ def _chosen(config: Config, use_case: str) -> list[UseCase]:
 def _plain(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(_plain, value))
-    return str(value.get("text", value)) if isinstance(value, dict) else str(value)
+    if isinstance(value, dict):
+        return str(value["text"]) if "text" in value else "; ".join(f"{k}: {_plain(v)}" for k, v in value.items())
+    return str(value)

@@ -13,7 +13,7 @@ from finlake.pipelines.step import Step, run_step
 def run_named_step(options: Options, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """Opens the lake, runs the step, returns its task values plus its warnings."""
     config = options.config()
-    for kind, look_up in (("source", config.source), ("use_case", config.use_case)):
+    for kind, look_up in (("source", config.source), ("network", config.network), ("use_case", config.use_case)):
         if arguments.get(kind, "all") != "all":
             look_up(arguments[kind])  # a misspelt name is told before Spark starts
     work = load_step(name)

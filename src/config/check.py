@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 
 from finlake.config.base import Clock
 from finlake.config.check_marts import check_marts
+from finlake.config.check_networks import check_network
 from finlake.config.check_use_case import check_use_case
 from finlake.config.load import Config, Problem, other_layers
 from finlake.config.source import Column, Source
@@ -25,6 +26,8 @@ def check_config(config: Config) -> list[Problem]:
     found = [*config.problems, *other_layers(config)]
     for name, source in config.sources.items():
         found += [config.problem("source", name, message, *keys) for message, keys in _source(config, source)]
+    for name, network in config.networks.items():
+        found += [config.problem("network", name, message, *keys) for message, keys in check_network(config, network)]
     for name in config.groups:
         found += [config.problem("group", name, message, *keys) for message, keys in _group(config, name)]
     for name, use_case in config.use_cases.items():
@@ -201,10 +204,10 @@ def _expectations(config: Config, source: Source) -> Found:
 
 def _group(config: Config, name: str) -> Found:
     group = config.groups[name]
-    source = config.sources.get(group.source)
+    source = config.silver.get(group.source)
     if source is None:
-        if not unread(config, "sources", group.source):
-            yield f"source: no source {group.source!r}{suggestion(group.source, config.sources)}", ("source",)
+        if not any(unread(config, folder, group.source) for folder in ("sources", "networks")):
+            yield f"source: no source {group.source!r}{suggestion(group.source, config.silver)}", ("source",)
         return
     yield from silver_column(source, group.entity, "entity", ("entity",))
     for feature_name, feature in group.features.items():

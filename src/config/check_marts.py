@@ -95,16 +95,17 @@ class _Checker:
             defined = {cte.alias for cte in self.tree.find_all(exp.CTE)}
             if table.name in defined or not isinstance(table.this, exp.Identifier):
                 return ""
-            names = [f"silver.{name}" for name in self.config.sources] + [f"gold.{name}" for name in self.config.marts]
+            names = [f"silver.{name}" for name in self.config.silver] + [f"gold.{name}" for name in self.config.marts]
             near = next((name for name in names if name.split(".")[1] == table.name), "")
             return f"table {table.name!r} has no schema" + (
                 f"; write {near}" if near else "; write for example silver.payments_current"
             )
         name = f"{table.db}.{table.name}"
         if table.db == "silver":
-            if unread(self.config, "sources", table.name.removesuffix("_current")):
+            if any(unread(self.config, f, table.name.removesuffix("_current")) for f in ("sources", "networks")):
                 return ""
             known = [f"silver.{source}{end}" for source in self.config.sources for end in ("", "_current")]
+            known += [f"silver.{network}" for network in self.config.networks]
         elif table.db == "gold":
             known = [f"gold.{mart}" for mart in self.config.marts]
         elif table.db in _OPEN_SCHEMAS:
@@ -121,7 +122,7 @@ class _Checker:
         if not isinstance(source, exp.Table):
             return None
         if source.db == "silver":
-            contract = self.config.sources.get(source.name.removesuffix("_current")) or self.config.sources.get(
+            contract = self.config.silver.get(source.name.removesuffix("_current")) or self.config.silver.get(
                 source.name
             )
             if contract is None:

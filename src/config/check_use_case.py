@@ -136,7 +136,7 @@ def _made_by(name: str, template: str) -> bool:
 
 def _never(config: Config, use_case: UseCase, features: list[str]) -> Found:
     whole = not any(problem.file.parent.name in ("sources", "features") for problem in config.problems)
-    known = {name for source in config.sources.values() for name in source.silver_columns} | set(features)
+    known = {name for source in config.silver.values() for name in source.silver_columns} | set(features)
     for number, name in enumerate(use_case.never):
         if name not in known and whole:
             yield f"never: no source has a column {name!r}{suggestion(name, known)}", ("never", number)

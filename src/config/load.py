@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from finlake.config.explain import explain
 from finlake.config.features import FeatureGroup
 from finlake.config.mart import Mart
 from finlake.config.mend import as_meant
+from finlake.config.network import Network
 from finlake.config.source import Source
 from finlake.config.target import Target
 from finlake.config.use_case import UseCase
@@ -85,12 +87,26 @@ class Config:
     marts: dict[str, Mart] = field(default_factory=dict)
     groups: dict[str, FeatureGroup] = field(default_factory=dict)
     use_cases: dict[str, UseCase] = field(default_factory=dict)
+    networks: dict[str, Network] = field(default_factory=dict)
     documents: dict[tuple[str, str], Document] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     digest: str = ""
+    modules: dict[str, str] = field(default_factory=dict)  # of conf/python, by name: their texts
+
+    @cached_property
+    def silver(self) -> dict[str, Source]:
+        """Everything that silver holds versions of: the sources, and networks as sources."""
+        made = {}
+        for name, network in self.networks.items():
+            edges = self.sources.get(network.edges.source)
+            made[name] = network.as_source(edges.silver_columns.get(network.edges.amount) if edges else None)
+        return {**made, **self.sources}
 
     def source(self, name: str) -> Source:
-        return _pick("source", name, self.sources)
+        return _pick("source", name, self.silver)
+
+    def network(self, name: str) -> Network:
+        return _pick("network", name, self.networks)
 
     def mart(self, name: str) -> Mart:
         return _pick("mart", name, self.marts)
@@ -132,6 +148,7 @@ def survey(conf: Path | str, target: str = "local", tenant: str | None = None) -
         ("source", "sources", Source, config.sources),
         ("group", "features", FeatureGroup, config.groups),
         ("use_case", "use_cases", UseCase, config.use_cases),
+        ("network", "networks", Network, config.networks),
     )
     derived: dict[str, DerivedGroup] = {}
     for kind, folder, model, found in kinds:
@@ -148,7 +165,8 @@ def survey(conf: Path | str, target: str = "local", tenant: str | None = None) -
         document = guarded(path, read_mart, problems)
         if document is not None:
             _keep("mart", Mart, document, config.marts, config)
-    config.digest = _digest(root, config.target)
+    config.modules = _modules(root / "python", problems)
+    config.digest = _digest(root, config.target, config.modules)
     return config
 
 
@@ -325,7 +343,17 @@ def guarded(path: Path, read: Callable[[Path], Document], problems: list[Problem
     return None
 
 
-def _digest(root: Path, target: Target) -> str:
+def _modules(folder: Path, problems: list[Problem]) -> dict[str, str]:
+    """The text of each Python file, by the name under which `python` features call it."""
+    found = {}
+    for path in sorted(folder.rglob("*.py")):
+        document = guarded(path, lambda file: Document(file, _text(file)), problems)
+        if document is not None:
+            found[".".join(path.relative_to(folder).with_suffix("").parts)] = document.data
+    return found
+
+
+def _digest(root: Path, target: Target, modules: dict[str, str]) -> str:
     """Digest of what conf/ says, not of where it lies."""
     sha = hashlib.sha256(target.model_dump_json().encode())
     for path in sorted(root.rglob("*")):
@@ -338,7 +366,10 @@ def _digest(root: Path, target: Target) -> str:
                 "marts",
                 "features",
                 "use_cases",
+                "networks",
             )
         ):
             sha.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    for name, text in modules.items():
+        sha.update(f"python/{name}\0{text}\0".encode())
     return sha.hexdigest()[:16]

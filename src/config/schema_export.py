@@ -14,6 +14,7 @@ from finlake.config.base import Clock, Duration, Model
 from finlake.config.derived import DerivedGroup
 from finlake.config.features import FeatureGroup
 from finlake.config.mart import Mart
+from finlake.config.network import Network
 from finlake.config.source import Expectation, Source
 from finlake.config.target import Target
 from finlake.config.use_case import UseCase
@@ -23,6 +24,7 @@ SCHEMAS: dict[str, type[Model]] = {
     "features": FeatureGroup,
     "use_case": UseCase,
     "mart": Mart,
+    "network": Network,
     "target": Target,
 }
 _LENGTH = {
@@ -68,6 +70,8 @@ def schemas() -> dict[str, dict[str, Any]]:
     }
     for gone in ("type", "items", "minItems"):
         source["key"].pop(gone, None)
+    account = made["network"]["properties"]["account"]
+    account["anyOf"] = [{"type": "string"}, {key: account.pop(key) for key in ("type", "items", "minItems")}]
     source["stop_above"] = {"description": source["stop_above"]["description"], **_SHARE, "examples": ["2%"]}
     arrives = made["source"]["$defs"]["Arrives"]["properties"]
     arrives["every"] = {**_LENGTH, "pattern": str(_LENGTH["pattern"])[:-1] + "$|^(hour|day|week|month)$"}

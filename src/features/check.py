@@ -12,6 +12,7 @@ from finlake.features.definitions import (
     definitions,
     own_column,
     parse_derived,
+    python_call,
     row_scope,
     select,
     template_of,
@@ -19,7 +20,9 @@ from finlake.features.definitions import (
 from finlake.features.expressions import parse
 from finlake.features.leakage.declared import audit
 from finlake.features.leakage.findings import refuse_leaks
+from finlake.features.networks.definition import expressions
 from finlake.features.plan import measured, refuse
+from finlake.features.python_check import impure, unfit
 from finlake.features.words import FIXED, PLACEHOLDER
 
 Found = Iterator[tuple[str, tuple[object, ...]]]
@@ -29,10 +32,13 @@ def check_features(config: Config) -> list[Problem]:
     """Problems of all feature groups, and of each use case with the groups it names; each problem once."""
     found: dict[Problem, None] = {}
     for name, group in config.groups.items():
-        if group.source in config.sources:
+        if group.source in config.silver:
             for message, keys in _group(group, config):
                 found[config.problem("group", name, message, "features", *keys)] = None
     broken = {problem.file.stem for problem in found}
+    for name, network in config.networks.items():
+        for message, keys in expressions(network, config):
+            found[config.problem("network", name, message, *keys)] = None
     for name, use_case in config.use_cases.items():
         for message, keys in _use_case(use_case, config, broken):
             found[config.problem("use_case", name, message, *keys)] = None
@@ -59,19 +65,25 @@ def _group(group: FeatureGroup, config: Config) -> Found:
         said = (("say", message) for message in _placeholders(definition, made))
         for key, message in chain(checks, said):
             failed.add(template)
-            yield f"{name}: {key}: {message}", (template, key)
+            yield f"{name}: {key}: {message}", (template, *key.split("."))
 
 
 def _derived(
     definition: Definition, made: dict[str, Definition], scored: list[UseCase], config: Config
 ) -> Iterator[tuple[str, str]]:
-    kind = definition.feature.kind
+    kind, function = definition.feature.kind, definition.feature.python
+    found = list(unfit(function, config.modules)) if function else []
+    yield from found
     for use_case in scored:
         try:
-            parse_derived(definition, made, config.source(use_case.score.each))
+            trees = parse_derived(definition, made, config.source(use_case.score.each))
         except ConfigError as error:
-            yield kind, str(error)
+            yield "python.of" if function else kind, str(error)
             return
+        call = python_call(definition, trees, config)
+        if call and not found:
+            found = list(impure(call))
+            yield from found
 
 
 def _windowed(definition: Definition, scored: list[UseCase], config: Config) -> Iterator[tuple[str, str]]:
@@ -111,7 +123,7 @@ def _use_case(use_case: UseCase, config: Config, broken: set[str]) -> Found:
     groups = [name for name in _groups(use_case) if name in config.groups]
     scored = config.sources.get(use_case.score.each)
     sources = [config.groups[name].source for name in groups] + [use_case.label.from_.source]
-    if scored is None or len(groups) < len(_groups(use_case)) or any(name not in config.sources for name in sources):
+    if scored is None or len(groups) < len(_groups(use_case)) or any(name not in config.silver for name in sources):
         return
     for number, entry in enumerate(use_case.features):
         first, _, rest = entry.partition(".")

@@ -12,6 +12,7 @@ STEPS: dict[str, tuple[str | None, str]] = {
         "source",
         "Types, checks and versions rows into silver; broken rows go to quarantine.",
     ),
+    "networks": ("network", "Takes snapshots of who pays whom, which features look up."),
     "marts": (None, "Builds the gold marts in order of what they read."),
     "use-cases": ("only", "Lists the use cases in conf/, for the jobs' loops."),
     "features": ("use_case", "Builds the point-in-time feature table."),
@@ -26,6 +27,7 @@ STEPS: dict[str, tuple[str | None, str]] = {
 ONE_BY_ONE = ("train", "promote", "score")  # their functions take one use case
 REBUILDS = {
     "refine": "Make silver again from all of bronze, by the contract of today.",
+    "networks": "Take every snapshot again, from what silver holds now.",
     "features": "Compute every decision again, not only those that news touches.",
     "online": "Publish all of it again, not only what changed.",
 }

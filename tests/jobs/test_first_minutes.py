@@ -123,6 +123,7 @@ def test_the_help_lists_every_step():
         "doctor",
         "ingest",
         "refine",
+        "networks",
         "marts",
         "features",
         "train",

@@ -32,6 +32,9 @@ GROUPS = {
         "features": {
             "n_1d": {"count": "rows", "windows": ["1d"]},
             "last_items": {"last": "items"},
+            "damped": {
+                "python": {"call": "scores.curves:damped", "of": ["this.amount", "last_items", "this.shop", "this.km"]}
+            },
             "known_1d": {"count": "rows", "clock": "known", "windows": ["1d"]},
         },
     },

@@ -24,7 +24,7 @@ from finlake.features.networks.components import components
 from finlake.features.networks.cycles import CycleLimits, cycle_counts, cycles
 from finlake.features.networks.degrees import degrees
 from finlake.features.networks.edges import Stage, moment_micros, pairs
-from finlake.features.networks.mart import NetworkSettings, account_network, attach
+from finlake.features.networks.mart import NetworkSettings, account_network
 
 Snapshots = dict[tuple[str, datetime], dict[str, object]]
 
@@ -226,21 +226,6 @@ def test_modularity_is_newmans(spark, stage) -> None:
     (row,) = modularity(links, communities(links, stage)).collect()
     assert row["modularity"] == pytest.approx(reference.modularity(seen, labels))
     assert row["communities"] == len(set(labels.values())) > 1
-
-
-def test_a_decision_gets_the_latest_snapshot_that_was_there_and_its_age(spark) -> None:
-    times = {"early": 1, "just": 26, "before": 25, "late": 300, "other": 300, "nobody": 300}
-    who = {"other": "z", "nobody": None}
-    rows = [(name, who.get(name, "a"), START + hour * HOUR) for name, hour in times.items()]
-    decisions = spark.createDataFrame(rows, "decision_key string, payer string, decision_ts timestamp")
-    made = [("a", START, 1, None), ("a", START + DAY, 2, 0.5), ("b", START + DAY, 3, 0.5)]
-    snapshots = spark.createDataFrame(made, "account string, as_of timestamp, fan long, share double")
-    found = attach(decisions, snapshots, "payer", delay=2 * HOUR)
-    assert found.columns == ["decision_key", "payer", "decision_ts", "fan", "share", "network_age_hours"]
-    assert {row["decision_key"]: (row["fan"], row["share"], row["network_age_hours"]) for row in found.collect()} == {
-        "early": (None, None, None), "before": (1, None, 25.0), "just": (2, 0.5, 2.0), "late": (2, 0.5, 276.0),
-        "other": (None, None, None), "nobody": (None, None, None),
-    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,13 @@ from finlake.config.load import plain, read_yaml
 from finlake.config.schema_export import schemas, write_schemas
 
 ROOT = Path(__file__).parents[2]
-KINDS = {"sources": "source", "features": "features", "use_cases": "use_case", "targets": "target"}
+KINDS = {
+    "sources": "source",
+    "networks": "network",
+    "features": "features",
+    "use_cases": "use_case",
+    "targets": "target",
+}
 WRITTEN = [
     path
     for folder in ("conf", "examples")

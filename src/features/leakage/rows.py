@@ -64,10 +64,7 @@ def reading_of(use_case: UseCase, config: Config, columns: Sequence[str], as_of:
     entities = dict.fromkeys(d.entity for d in selection.definitions.values() if d.entity in columns)
     scored, matures = config.source(use_case.score.each), use_case.label.matures_after
     personal = {
-        (source.source, name)
-        for source in config.sources.values()
-        for name, c in source.silver_columns.items()
-        if c.pii
+        (source.source, name) for source in config.silver.values() for name, c in source.silver_columns.items() if c.pii
     }
     return Reading(
         selection.outputs,

@@ -38,6 +38,11 @@ def moment_micros(moment: datetime) -> int:
     return micros(moment - _EPOCH)
 
 
+def at_micros(number: int) -> datetime:
+    """The moment, in UTC, of microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=number)
+
+
 def transfers(edges: DataFrame) -> DataFrame:
     """Edges that move something between two known accounts, in versions that were known for any time at all.
 

@@ -1,23 +1,22 @@
-"""The network of each account at regular moments, and what a decision may know of it."""
+"""The network of each account at regular moments."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from finlake.config.network import MEASURES
 from finlake.features.networks.communities import communities
 from finlake.features.networks.components import components
 from finlake.features.networks.cycles import CycleLimits, cycle_counts, cycles
 from finlake.features.networks.degrees import degrees
-from finlake.features.networks.edges import Stage, at_moments, micros, pairs, sides, transfers
+from finlake.features.networks.edges import Stage, at_moments, pairs, sides, transfers
 from finlake.features.networks.flow import flow_through
 from finlake.features.networks.risk import propagated_risk
-
-_HOUR = 3_600_000_000
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,7 @@ class NetworkSettings:
         rounds: of communities.
         decay: of risk.
         steps: of risk.
+        measures: what is measured at all.
     """
 
     windows: Mapping[str, timedelta] = field(default_factory=lambda: {"7d": timedelta(7), "30d": timedelta(30)})
@@ -41,6 +41,7 @@ class NetworkSettings:
     rounds: int = 8
     decay: float = 0.5
     steps: int = 3
+    measures: frozenset[str] = frozenset(MEASURES)
 
 
 def account_network(
@@ -62,54 +63,33 @@ def account_network(
     longest = max([settings.network, *settings.windows.values()])
     seen = sides(at_moments(transfers(edges), moments, longest))
     asked = stage("asked", seen.select("as_of", "account").distinct())
-    links = stage("links", pairs(edges, moments, settings.network))
-    made = cycles(edges, settings.cycles, stage)
-    parts = (
-        degrees(edges, asked, settings.windows),
-        flow_through(edges, asked, settings.windows, settings.bound),
-        cycle_counts(made, asked, settings.windows, settings.cycles.longest),
-        components(links, stage),
-        communities(links, stage, settings.rounds),
-        propagated_risk(links, labels, stage, settings.decay, settings.steps),
-    )
-    for part in parts:
+    for part in _parts(edges, labels, moments, settings, stage, asked):
         asked = asked.join(part, ["as_of", "account"], "left")
     return asked.withColumn("as_of", F.timestamp_micros("as_of"))
 
 
-def attach(decisions: DataFrame, snapshots: DataFrame, account: str, delay: timedelta) -> DataFrame:
-    """Gives each decision the latest snapshot of its account that was there when it was taken.
-
-    A snapshot of moment m is there from m + delay on. Training and serving use the same rule, so a model learns from
-    features of the age that it will see. One sort by account and time; nothing is joined by range.
-
-    Args:
-        decisions: with decision_ts (TIMESTAMP) and the account.
-        snapshots: of `account_network`.
-        account: the decisions' column that names the account.
-        delay: how long after its moment a snapshot is available.
-
-    Returns:
-        The decisions, the snapshot's features, and `network_age_hours`: decision_ts less the snapshot's moment. All are null
-        where there is no snapshot or the account is unknown.
-    """
-    names = [name for name in snapshots.columns if name not in ("account", "as_of")]
-    features = F.struct("as_of", *names).alias("_network")
-    rows = snapshots.select(
-        F.col("account").alias("_account"),
-        (F.unix_micros("as_of") + micros(delay)).alias("_at"),
-        F.lit(0).alias("_order"),
-        features,
-    )
-    asking = decisions.select(
-        F.col(account).cast("string").alias("_account"), F.unix_micros("decision_ts").alias("_at"),
-        F.lit(1).alias("_order"), F.struct(*decisions.columns).alias("_decision"),
-    )  # fmt: skip
-    both = asking.filter("_account IS NOT NULL").unionByName(rows, allowMissingColumns=True)
-    so_far = Window.partitionBy("_account").orderBy("_at", "_order").rowsBetween(Window.unboundedPreceding, 0)
-    met = both.withColumn("_network", F.last("_network", ignorenulls=True).over(so_far)).filter("_order = 1")
-    unknown = asking.filter("_account IS NULL")
-    age = (F.unix_micros("_decision.decision_ts") - F.unix_micros("_network.as_of")) / _HOUR
-    return met.unionByName(unknown, allowMissingColumns=True).select(
-        "_decision.*", *(F.col("_network")[name].alias(name) for name in names), age.alias("network_age_hours")
-    )
+def _parts(
+    edges: DataFrame,
+    labels: DataFrame,
+    moments: Sequence[datetime],
+    settings: NetworkSettings,
+    stage: Stage,
+    asked: DataFrame,
+) -> Iterator[DataFrame]:
+    wanted = settings.measures
+    if "degrees" in wanted:
+        yield degrees(edges, asked, settings.windows)
+    if "flow_through" in wanted:
+        yield flow_through(edges, asked, settings.windows, settings.bound)
+    if "cycles" in wanted:
+        made = cycles(edges, settings.cycles, stage)
+        yield cycle_counts(made, asked, settings.windows, settings.cycles.longest)
+    if not wanted & {"components", "communities", "risk"}:
+        return
+    links = stage("links", pairs(edges, moments, settings.network))
+    if "components" in wanted:
+        yield components(links, stage)
+    if "communities" in wanted:
+        yield communities(links, stage, settings.rounds)
+    if "risk" in wanted:
+        yield propagated_risk(links, labels, stage, settings.decay, settings.steps)
