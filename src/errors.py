@@ -47,6 +47,10 @@ class LeakageError(FinlakeError):
     """A feature knows what was not known at the moment of the decision."""
 
 
+class FeatureError(FinlakeError):
+    """A Python function of a feature failed, or gave something else than a number for each row."""
+
+
 class ParityError(FinlakeError):
     """Two executions of one definition give different values."""
 

@@ -1,18 +1,21 @@
-"""`finlake features list`, `describe` and `audit`: what the definitions say, without building anything."""
+"""`finlake features list`, `describe`, `audit` and others: what definitions and tables say, without building any."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from finlake.cli.options import Options
 from finlake.cli.sql import show
 from finlake.config import Config, UseCase
-from finlake.errors import InputError, UnknownNameError
+from finlake.errors import InputError, TableError, TrainingError, UnknownNameError
+
+if TYPE_CHECKING:
+    from finlake.pipelines.step import Step
 
 
 def run_list(options: Options, use_case: str, form: str) -> dict[str, Any]:
@@ -78,25 +81,47 @@ def run_describe(options: Options, feature: str, use_case: str) -> dict[str, Any
 
 
 def run_audit(options: Options, use_case: str) -> dict[str, Any]:
-    """Looks for leaks, with rows that prove them where the lake has any.
+    """Looks for leaks in the definitions, and in the rows that the stored feature table would give a model now.
 
     Raises:
         LeakageError: there are some.
     """
-    from finlake.features.leakage.declared import audit
-    from finlake.features.leakage.findings import refuse_leaks
     from finlake.lakehouse import open_lake
-    from finlake.pipelines.feature_build import sources_needed
+    from finlake.pipelines.step import Step
 
     config = options.config()
     chosen = _chosen(config, use_case)
-    lake = open_lake(config)
+    step = Step(open_lake(config), config, options.now(config), "audit", say=options.say)
     for one in chosen:
-        sources = sources_needed(one, config)
-        versions = {name: lake.read(f"silver.{name}") for name in sources if lake.exists(f"silver.{name}")}
-        refuse_leaks(audit(one, config, versions))
-        click.echo(f"{one.use_case}: no feature knows what was not known at the decision")
+        audit_one(step, one)
     return {}
+
+
+def audit_one(step: Step, use_case: UseCase) -> None:
+    """Prints what was looked at and found; or, of the rows, why they were not looked at.
+
+    Raises:
+        LeakageError: a finding is sure.
+    """
+    from finlake.features.leakage.declared import audit
+    from finlake.features.leakage.findings import refuse_leaks
+    from finlake.pipelines.feature_build import sources_needed
+    from finlake.pipelines.training_data import leaks_in_rows
+
+    name, lake = use_case.use_case, step.lake
+    sources = sources_needed(use_case, step.config)
+    versions = {source: lake.read(f"silver.{source}") for source in sources if lake.exists(f"silver.{source}")}
+    refuse_leaks(audit(use_case, step.config, versions))
+    click.echo(f"{name}: by their definitions, no feature knows what was not known at the decision")
+    try:
+        rows, positives, findings = leaks_in_rows(step, use_case)
+    except (TableError, TrainingError) as error:
+        click.echo(f"{name}: its rows were not looked at: {error}")
+        return
+    refuse_leaks(findings)
+    looked = f"{rows:,} decisions with mature labels, {positives:,} of them {use_case.label.name}"
+    said = "".join(f"\n  {finding}" for finding in findings)
+    click.echo(f"{name}: {looked}: " + (f"no leak is sure; look at{said}" if said else "no leak is found"))
 
 
 def run_plan(options: Options, use_case: str) -> dict[str, Any]:
@@ -195,4 +220,6 @@ def _chosen(config: Config, use_case: str) -> list[UseCase]:
 def _plain(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(_plain, value))
-    return str(value.get("text", value)) if isinstance(value, dict) else str(value)
+    if isinstance(value, dict):
+        return str(value["text"]) if "text" in value else "; ".join(f"{k}: {_plain(v)}" for k, v in value.items())
+    return str(value)

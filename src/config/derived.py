@@ -107,7 +107,8 @@ def in_full(
 
 
 def _texts(feature: Feature) -> list[str]:
-    return [*(feature.ratio or ()), *([feature.row] if feature.row else [])]
+    named = feature.python.of if feature.python else []
+    return [*(feature.ratio or ()), *([feature.row] if feature.row else []), *named]
 
 
 def _words(feature: Feature) -> set[str]:
@@ -130,9 +131,11 @@ def _renamed(feature: Feature, names: Mapping[str, str]) -> Feature:
         return "".join(parts)
 
     said = feature.say and re.sub(r"\{(\w+)\}", lambda m: "{" + names.get(m.group(1), m.group(1)) + "}", feature.say)
+    function = feature.python
     changed = {
         "ratio": feature.ratio and (told(feature.ratio[0]), told(feature.ratio[1])),
         "row": feature.row and told(feature.row),
+        "python": function and function.model_copy(update={"of": [told(text) for text in function.of]}),
         "say": said,
     }
     return feature.model_copy(update=changed)

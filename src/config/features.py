@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from finlake.config.base import FixedLength, Model, Name, Template
 from finlake.config.expect import Expect
@@ -12,10 +13,33 @@ from finlake.config.expect import Expect
 OF_NUMBERS = ("sum", "mean", "min", "max", "std", "z_score", "slope", "quantile", "correlation", "first", "last")
 OF_ANYTHING = ("distinct", "entropy", "concentration")
 OF_PLACES = ("distance", "speed")
-KINDS = ("count", "share", *OF_NUMBERS, *OF_ANYTHING, "time_since", *OF_PLACES, "lookup", "ratio", "row")
+OF_DECISIONS = ("ratio", "row", "python")
+KINDS = ("count", "share", *OF_NUMBERS, *OF_ANYTHING, "time_since", *OF_PLACES, "lookup", *OF_DECISIONS)
 _EVER = ("first", "last", "time_since", *OF_PLACES, "lookup")  # without `windows`: among all earlier rows
-_OF_DECISIONS = ("ratio", "row")
 _DECAYING = ("count", "sum", "mean")
+_CALL = re.compile(r"(?!\d)\w+(\.(?!\d)\w+)*:(?!\d)\w+")
+
+
+class PythonFunction(Model):
+    """A function written in Python, and what it is given."""
+
+    call: str = Field(description="module:function, of a file in conf/python or of an installed package")
+    of: list[str] = Field(min_length=1, description="its arguments: this.<column> and features of the group")
+
+    @field_validator("call")
+    @classmethod
+    def _names_a_function(cls, value: str) -> str:
+        if not _CALL.fullmatch(value):
+            raise ValueError("is not module:function, for example scores.cards:risk_curve")
+        return value
+
+    @property
+    def module(self) -> str:
+        return self.call.partition(":")[0]
+
+    @property
+    def function(self) -> str:
+        return self.call.partition(":")[2]
 
 
 class Feature(Model):
@@ -59,6 +83,9 @@ class Feature(Model):
         None,
         description="an SQL expression over this.<column> and features of the group",
     )
+    python: PythonFunction | None = Field(
+        None, description="a function of this.<column> and features of the group, row by row"
+    )
     windows: list[FixedLength] = []
     ends_before: FixedLength | None = Field(None, description="the window stops this long before the decision's row")
     half_life: FixedLength | None = Field(None, description="count, sum, mean: a row this old weighs half")
@@ -89,7 +116,7 @@ class Feature(Model):
         given = [kind for kind in KINDS if getattr(self, kind) is not None]
         if len(given) != 1:
             raise ValueError(f"needs exactly one of {', '.join(KINDS)}; got {', '.join(given) or 'none'}")
-        if not self.windows and given[0] not in (*_EVER, *_OF_DECISIONS):
+        if not self.windows and given[0] not in (*_EVER, *OF_DECISIONS):
             raise ValueError(f"`{given[0]}` needs `windows`, for example [1h, 30d]")
         if self.lookup and self.windows:
             raise ValueError("`lookup` takes no `windows`: it is the entity's latest row, however old")

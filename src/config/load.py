@@ -91,6 +91,7 @@ class Config:
     documents: dict[tuple[str, str], Document] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     digest: str = ""
+    modules: dict[str, str] = field(default_factory=dict)  # of conf/python, by name: their texts
 
     @cached_property
     def silver(self) -> dict[str, Source]:
@@ -164,7 +165,8 @@ def survey(conf: Path | str, target: str = "local", tenant: str | None = None) -
         document = guarded(path, read_mart, problems)
         if document is not None:
             _keep("mart", Mart, document, config.marts, config)
-    config.digest = _digest(root, config.target)
+    config.modules = _modules(root / "python", problems)
+    config.digest = _digest(root, config.target, config.modules)
     return config
 
 
@@ -341,7 +343,17 @@ def guarded(path: Path, read: Callable[[Path], Document], problems: list[Problem
     return None
 
 
-def _digest(root: Path, target: Target) -> str:
+def _modules(folder: Path, problems: list[Problem]) -> dict[str, str]:
+    """The text of each Python file, by the name under which `python` features call it."""
+    found = {}
+    for path in sorted(folder.rglob("*.py")):
+        document = guarded(path, lambda file: Document(file, _text(file)), problems)
+        if document is not None:
+            found[".".join(path.relative_to(folder).with_suffix("").parts)] = document.data
+    return found
+
+
+def _digest(root: Path, target: Target, modules: dict[str, str]) -> str:
     """Digest of what conf/ says, not of where it lies."""
     sha = hashlib.sha256(target.model_dump_json().encode())
     for path in sorted(root.rglob("*")):
@@ -358,4 +370,6 @@ def _digest(root: Path, target: Target) -> str:
             )
         ):
             sha.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    for name, text in modules.items():
+        sha.update(f"python/{name}\0{text}\0".encode())
     return sha.hexdigest()[:16]

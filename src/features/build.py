@@ -16,15 +16,17 @@ from finlake.features.columns import Resolve, compile_expr, great_circle_km
 from finlake.features.components import window_components
 from finlake.features.definitions import (
     UNITS,
-    Definition,
     Selection,
     definition_digest,
     kinds,
     parse_derived,
+    python_call,
     select,
 )
 from finlake.features.expressions import Expr, Scope, parse
 from finlake.features.plan import Plan, Windowed, make_plan
+from finlake.features.python_calls import PythonCall
+from finlake.features.python_columns import python_column
 from finlake.features.row_columns import resolver, value_column
 from finlake.features.rows import RowSet
 from finlake.features.window_rows import window_rows
@@ -68,7 +70,9 @@ def build_features(
     frame = frame.select(*META, "this", *(finite(made).alias(f"f_{name}") for name, made in windowed.items()))
     for definition in selection.definitions.values():
         if definition.derived:
-            made = _derive(definition, parse_derived(definition, selection.definitions, scored), frame, use_case)
+            trees = parse_derived(definition, selection.definitions, scored)
+            call = python_call(definition, trees, config)
+            made = _derive(trees, call, frame, definition.zone(use_case))
             frame = frame.withColumn(f"f_{definition.name}", made)
     plain = {name: F.col("this")[column].cast("double") for name, column in selection.own.items()}
     return frame.select(
@@ -188,15 +192,14 @@ def _with_own(part: str, kind: str, others: Column, windowed: Windowed, this: Re
     return F.coalesce(others + own, others, own)
 
 
-def _derive(definition: Definition, trees: list[Expr], frame: DataFrame, use_case: UseCase) -> Column:
-    zone = definition.zone(use_case)
+def _derive(trees: list[Expr], call: PythonCall | None, frame: DataFrame, zone: str) -> Column:
     this = resolver(frame, zone, "this")
 
     def resolve(expr: Expr) -> Column:
         return this(expr) if expr.op == "this" else F.col(f"f_{expr.value}")
 
-    made = [compile_expr(tree, resolve, zone).cast("double") for tree in trees]
-    return finite(reduce(F.try_divide, made))
+    made = [compile_expr(tree, resolve, zone) for tree in trees]
+    return python_column(call, made) if call else finite(reduce(F.try_divide, (part.cast("double") for part in made)))
 
 
 def finite(column: Column) -> Column:

@@ -12,6 +12,7 @@ from finlake.features.definitions import (
     definitions,
     own_column,
     parse_derived,
+    python_call,
     row_scope,
     select,
     template_of,
@@ -21,6 +22,7 @@ from finlake.features.leakage.declared import audit
 from finlake.features.leakage.findings import refuse_leaks
 from finlake.features.networks.definition import expressions
 from finlake.features.plan import measured, refuse
+from finlake.features.python_check import impure, unfit
 from finlake.features.words import FIXED, PLACEHOLDER
 
 Found = Iterator[tuple[str, tuple[object, ...]]]
@@ -63,19 +65,25 @@ def _group(group: FeatureGroup, config: Config) -> Found:
         said = (("say", message) for message in _placeholders(definition, made))
         for key, message in chain(checks, said):
             failed.add(template)
-            yield f"{name}: {key}: {message}", (template, key)
+            yield f"{name}: {key}: {message}", (template, *key.split("."))
 
 
 def _derived(
     definition: Definition, made: dict[str, Definition], scored: list[UseCase], config: Config
 ) -> Iterator[tuple[str, str]]:
-    kind = definition.feature.kind
+    kind, function = definition.feature.kind, definition.feature.python
+    found = list(unfit(function, config.modules)) if function else []
+    yield from found
     for use_case in scored:
         try:
-            parse_derived(definition, made, config.source(use_case.score.each))
+            trees = parse_derived(definition, made, config.source(use_case.score.each))
         except ConfigError as error:
-            yield kind, str(error)
+            yield "python.of" if function else kind, str(error)
             return
+        call = python_call(definition, trees, config)
+        if call and not found:
+            found = list(impure(call))
+            yield from found
 
 
 def _windowed(definition: Definition, scored: list[UseCase], config: Config) -> Iterator[tuple[str, str]]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
 from finlake.config import Config, Duration, Feature, FeatureGroup, Network, Source, UseCase
+from finlake.config.features import OF_DECISIONS
 from finlake.config.words import sql_columns
 from finlake.errors import ConfigError, UnknownNameError
 from finlake.features.expressions import KINDS, Expr, Scope, parse
+from finlake.features.python_calls import PythonCall, meaning
 
 SEMANTICS = "features/3"  # raise it when the same definition begins to give other values
 _WORDS = {"say", "owner", "expect"}  # what a feature is called and expected to be does not change its values
@@ -41,13 +43,14 @@ class Definition:
 
     @property
     def derived(self) -> bool:
-        return self.feature.kind in ("ratio", "row")
+        return self.feature.kind in OF_DECISIONS
 
     @property
     def expressions(self) -> list[str]:
         """Texts over features and `this.` columns."""
-        if self.feature.ratio:
-            return [self.fill(part) for part in self.feature.ratio]
+        parts = self.feature.ratio or (self.feature.python.of if self.feature.python else ())
+        if parts:
+            return [self.fill(part) for part in parts]
         return [self.fill(self.feature.row)] if self.feature.row else []
 
 
@@ -174,9 +177,32 @@ def match_columns(use_case: UseCase, scored: Source) -> list[str]:
 
 
 def parse_derived(definition: Definition, siblings: Mapping[str, Definition], scored: Source) -> list[Expr]:
-    """Trees of a ratio's two parts, or of a row expression."""
+    """Trees of a ratio's two parts, of a row expression, or of what a Python function is given."""
+    scope = decision_scope(definition, siblings, scored)
+    if definition.feature.python:
+        return [_argument(text, scope) for text in definition.expressions]
     want = "number" if definition.feature.ratio else None
-    return [parse(text, decision_scope(definition, siblings, scored), want) for text in definition.expressions]
+    return [parse(text, scope, want) for text in definition.expressions]
+
+
+def _argument(text: str, scope: Scope) -> Expr:
+    tree = parse(text, scope, "any")
+    if tree.op not in ("this", "column"):
+        raise ConfigError(f"{text!r} is an expression, and functions are given names; make a row feature of it")
+    if tree.kind == "time":
+        raise ConfigError(
+            f"{text!r} is a time; make a row feature of what matters of it, for example row: hour({text})"
+        )
+    return tree
+
+
+def python_call(definition: Definition, trees: Sequence[Expr], config: Config) -> PythonCall | None:
+    """The function of a python feature, to be called with what its trees give; None for other kinds."""
+    function = definition.feature.python
+    if function is None:
+        return None
+    name, text = f"{definition.group}.{definition.name}", config.modules.get(function.module)
+    return PythonCall(name, function, text, tuple(tree.kind for tree in trees))
 
 
 def definition_digest(use_case: UseCase, config: Config) -> str:
@@ -200,6 +226,9 @@ def definition_digest(use_case: UseCase, config: Config) -> str:
     networks = {config.group(name).source for name in used} & config.networks.keys()
     if networks:  # so that digests of use cases without networks stay
         said["networks"] = {name: network_meaning(config.network(name)) for name in sorted(networks)}
+    called = {f.python.call: f.python for name in used for f in config.group(name).features.values() if f.python}
+    if called:  # so that digests of use cases without functions stay
+        said["python"] = {call: meaning(function, config.modules) for call, function in called.items()}
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
 

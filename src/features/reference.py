@@ -17,10 +17,19 @@ from typing import Any
 from finlake.config import Config, Source, UseCase
 from finlake.config.features import OF_ANYTHING
 from finlake.errors import UnknownNameError
-from finlake.features.definitions import Definition, kinds, match_columns, parse_derived, row_scope, select
+from finlake.features.definitions import (
+    Definition,
+    kinds,
+    match_columns,
+    parse_derived,
+    python_call,
+    row_scope,
+    select,
+)
 from finlake.features.expressions import Expr, Scope, parse
 from finlake.features.online.casts import from_raw, moment, text_of
 from finlake.features.online.evaluate import Evaluate, Lookup, evaluator
+from finlake.features.python_calls import PythonCall
 from finlake.features.reference_answers import ANSWERS, Row, exact
 
 Values = Mapping[str, Any]
@@ -99,12 +108,13 @@ class Reference:
         self.config, self.scored = config, config.source(use_case.score.each)
         self.selection = select(use_case, config)
         self.windows: dict[str, _Window] = {}
-        self.derived: dict[str, tuple[str, list[Evaluate]]] = {}
+        self.derived: dict[str, tuple[str, list[Evaluate], PythonCall | None]] = {}
         for name, definition in self.selection.definitions.items():
             if definition.derived:
                 zone = definition.zone(use_case)
                 trees = parse_derived(definition, self.selection.definitions, self.scored)
-                self.derived[name] = zone, [evaluator(tree, zone) for tree in trees]
+                call = python_call(definition, trees, config)
+                self.derived[name] = zone, [evaluator(tree, zone) for tree in trees], call
             else:
                 self.windows[name] = _Window(definition, use_case, config)
         one_of_each = {_rows_of(window): window for window in self.windows.values()}
@@ -139,9 +149,12 @@ class Reference:
         return [row.values for row in self._rows(self.windows[feature], decision)]
 
     def _derive(self, name: str, decision: Values, found: Mapping[str, float | None]) -> float | None:
-        zone, parts = self.derived[name]
+        zone, parts, call = self.derived[name]
         own = self._own(decision, zone)
-        first, *rest = (part(lambda node: own(node) if node.op == "this" else found[node.value]) for part in parts)
+        values = [part(lambda node: own(node) if node.op == "this" else found[node.value]) for part in parts]
+        if call:
+            return call.of_one(values)
+        first, *rest = values
         for other in rest:
             first = None if first is None or not other else first / other
         return first

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from finlake.config import Config, Feature, UseCase
-from finlake.config.features import OF_PLACES
+from finlake.config.features import OF_DECISIONS, OF_PLACES
 from finlake.features.definitions import Definition, select, window_label
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -128,7 +128,9 @@ def spoken(window: str) -> str:
 
 def when_unknown(feature: Feature) -> str:
     """When a feature has no value."""
-    if feature.kind in ("ratio", "row"):
+    if feature.python:
+        return "where its function gives no number"
+    if feature.kind in OF_DECISIONS:
         return "where something it is made from is, or it cannot be computed"
     zero = feature.when_empty == "0" or (feature.when_empty is None and feature.kind in ("count", "sum", "distinct"))
     return "where the entity is empty" + ("; 0 without rows" if zero else ", or there are no rows")
@@ -141,6 +143,8 @@ def describe(definition: Definition) -> str:
         return " / ".join(definition.expressions)
     if feature.row:
         return definition.expressions[0]
+    if feature.python:
+        return f"{feature.python.call} of {', '.join(definition.expressions)}"
     what = {"count": "number of rows", "time_since": f"{feature.unit or 'minutes'} since the last row"}.get(
         feature.kind
     )

@@ -30,5 +30,9 @@ QUALITY = (
     "failed bigint, mostly double, passed boolean, observed string, reason string, "
     "contract string, measured_at timestamp, run_id string"
 )
+SERVED = (
+    "use_case string, decision_key string, event_ts timestamp, served_at timestamp, known_until timestamp, "
+    "definition string, values map<string,double>, store string, number bigint, moved_at timestamp"
+)
 NETWORKS = "network string, as_of timestamp, definition string, rows bigint, built_at timestamp, run_id string"
 DUPLICATES = "source string, batch string, _row_id string, of_row_id string, same_values boolean"

@@ -1,4 +1,4 @@
-"""Step: brings the online store to what the lake knows, so that decisions need no Spark."""
+"""Step: brings the online store to what the lake knows, so that decisions need no Spark, and its answers to the lake."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from finlake.config import Target, UseCase
 from finlake.features.build import sources_read
 from finlake.features.window_rows import STATE, changed_since, report_rows, state_rows
 from finlake.pipelines.profile import blocking
+from finlake.pipelines.served import move_served
 from finlake.pipelines.step import Step, Values
 from finlake.serving.live import OnlineFeatures
 from finlake.serving.open import open_store
@@ -31,10 +32,15 @@ def online(step: Step, use_case: str = "all", rebuild: bool = False) -> Values:
 
     Only rows that changed since the last publication are written, unless definitions changed or `rebuild` is given.
     Failed expectations and strong drift stop the publication of a use case; what was published before stays in charge.
+    What was answered since the last run is moved to ops.served_features in any case.
     """
     names = list(step.config.use_cases) if use_case == "all" else [use_case]
+    rows, served = {}, {}
     with open_store(step.config.target, step.lake.root) as store:
-        return {"rows": {name: _publish(step, store, step.config.use_case(name), rebuild=rebuild) for name in names}}
+        for name in names:
+            rows[name] = _publish(step, store, step.config.use_case(name), rebuild=rebuild)
+            served[name] = move_served(step, store, name)
+    return {"rows": rows, "served": served}
 
 
 def _publish(step: Step, store: OnlineStore, use_case: UseCase, *, rebuild: bool) -> int:

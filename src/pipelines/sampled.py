@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import reduce
-from operator import or_
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -15,8 +13,9 @@ from pyspark.sql import functions as F
 from finlake.config import UseCase
 from finlake.features.agreement import Features
 from finlake.features.build import build_features
-from finlake.features.decisions import decisions, key_text
-from finlake.features.definitions import match_columns, select
+from finlake.features.decisions import decisions
+from finlake.features.definitions import select
+from finlake.features.entity_versions import decisions_of, entity_versions
 from finlake.features.increment import touched_decisions
 from finlake.features.plan import make_plan
 from finlake.pipelines.feature_build import Build
@@ -42,27 +41,16 @@ class Sample:
         use_case, config, lake = build.use_case, step.config, step.lake
         scored = config.source(use_case.score.each)
         by_hash = stored.select("decision_key").orderBy(F.xxhash64("decision_key"), "decision_key").limit(rows)
-        keys = [row["decision_key"] for row in by_hash.collect()]
-        known = decisions(build.versions[scored.source], use_case, scored).filter(F.col("decision_key").isin(keys))
+        known = decisions_of(by_hash, build.versions[scored.source], use_case, scored)
         drawn = [row.asDict() for row in known.filter(F.col("decision_ts") <= F.lit(step.now)).collect()]
-        row_sets = make_plan(select(use_case, config), use_case, config).row_sets.values()
-        entities: dict[str, list[str]] = {}
-        for row_set in row_sets:
-            entities.setdefault(row_set.source.source, []).append(row_set.entity)
-        for source, columns in entities.items():
-            for column in dict.fromkeys(columns):
-                drawn = _ordinary(step, build.versions[source], source, column, drawn)
-        mine = key_text(scored.key).isin([decision["decision_key"] for decision in drawn])
-        looked = {source: [_of(drawn, column) for column in columns] for source, columns in entities.items()}
-        looked.setdefault(scored.source, []).append(mine)
-        frames = {source: build.versions[source].filter(reduce(or_, wanted)) for source, wanted in looked.items()}
-        for row_set in row_sets:
-            for label in row_set.labels:
-                told, columns = config.use_case(label), match_columns(config.use_case(label), row_set.source)
-                if told.label.from_.source not in frames:
-                    found = frames[row_set.source.source].select(key_text(columns).alias("_match")).distinct()
-                    reports = build.versions[told.label.from_.source].withColumn("_match", key_text(columns))
-                    frames[told.label.from_.source] = reports.join(found, "_match", "semi").drop("_match")
+        entities: dict[tuple[str, str], None] = {}
+        for row_set in make_plan(select(use_case, config), use_case, config).row_sets.values():
+            entities[row_set.source.source, row_set.entity] = None
+        for source, column in entities:
+            drawn = _ordinary(step, build.versions[source], source, column, drawn)
+        keys = lake.spark.createDataFrame([(decision["decision_key"],) for decision in drawn], "decision_key string")
+        decided = decisions_of(keys, build.versions[scored.source], use_case, scored)
+        frames = entity_versions(decided, build.versions, use_case, config)
         tables = {source: f"ops.verify_{use_case.use_case}_{source}" for source in frames}
         versions = {}
         for source, frame in frames.items():

@@ -17,6 +17,7 @@ from typing import Any
 from finlake.config import Config
 from finlake.lakehouse import Lake
 from finlake.lakehouse.ops import FIGURES, RUNS
+from finlake.lakehouse.spark_errors import of_a_feature
 
 Values = dict[str, Any]
 
@@ -80,7 +81,10 @@ def run_step(
             values = work(step, **arguments) or {}
         return values
     except BaseException as problem:
-        error = f"{type(problem).__name__}: {problem}"
+        told = of_a_feature(problem)
+        error = f"{type(told or problem).__name__}: {told or problem}"
+        if told:
+            raise told from problem
         raise
     finally:
         reads, writes = dict(lake.reads), dict(lake.writes)

@@ -9,18 +9,18 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from finlake.config import UseCase
-from finlake.errors import TableError
+from finlake.errors import TableError, TrainingError
 from finlake.features.build import build_features
 from finlake.features.decisions import decisions
 from finlake.features.definitions import definition_digest, select
 from finlake.features.labels import labels, positive_periods
 from finlake.features.leakage.declared import audit
-from finlake.features.leakage.findings import refuse_leaks
-from finlake.features.leakage.rows import audit_rows, reading_of
+from finlake.features.leakage.findings import Finding, refuse_leaks
 from finlake.features.splits import Bounds, short_gaps, split_bounds
 from finlake.features.training import PARTS, training_set
 from finlake.pipelines.feature_build import sources_needed
 from finlake.pipelines.feature_versions import restored
+from finlake.pipelines.recomputed import findings_in
 from finlake.pipelines.step import Step
 
 
@@ -55,7 +55,7 @@ def training_data(step: Step, use_case: UseCase) -> TrainingData:
     table = f"features.training_{name}"
     lake.overwrite(table, made, about=f"Training set of {name}: decisions with mature labels, in their parts")
     stored = lake.read(table)
-    _audit(step, use_case, stored)
+    _audit(step, use_case, stored, versions)
     counted = {
         row["part"]: row
         for row in stored.groupBy("part").agg(F.count("label").alias("rows"), F.sum("label").alias("hits")).collect()
@@ -72,6 +72,33 @@ def training_data(step: Step, use_case: UseCase) -> TrainingData:
         _days(bounds, use_case),
         _share_known(features, known, bounds),
     )
+
+
+def leaks_in_rows(step: Step, use_case: UseCase) -> tuple[int, int, list[Finding]]:
+    """Looks for leaks in the training set that the stored feature table gives now; no table stays.
+
+    Returns:
+        decisions looked at, how many of them are positive, and the findings, those that stop a training too.
+
+    Raises:
+        TableError: there is no feature table, or it was built from other definitions.
+        TrainingError: too few labels have matured for a training set.
+    """
+    lake, name = step.lake, use_case.use_case
+    versions = {source: lake.read(f"silver.{source}") for source in sources_needed(use_case, step.config)}
+    features = _features(step, use_case)
+    known, bounds = _labelled(step, use_case, features, versions)
+    work = f"ops.audited_{step.name}_{name}"
+    made = training_set(features, known, bounds, step.now)
+    lake.overwrite(work, made, about="Work of the auditor in progress.")
+    try:
+        stored = lake.read(work)
+        counted = stored.agg(F.count("label").alias("rows"), F.sum("label").alias("hits")).first()
+        if counted is None or not counted["rows"]:
+            raise TrainingError(f"no decision of {name} has a label that has matured by {step.now:%d %b %Y %H:%M}")
+        return int(counted["rows"]), int(counted["hits"]), findings_in(step, use_case, stored, versions)
+    finally:
+        lake.drop(work)
 
 
 def remade(step: Step, use_case: str, definition: str = "") -> DataFrame:
@@ -113,14 +140,13 @@ def _labelled(
     return labels(decided, periods, use_case, scored, step.now), bounds
 
 
-def _audit(step: Step, use_case: UseCase, stored: DataFrame) -> None:
+def _audit(step: Step, use_case: UseCase, stored: DataFrame, versions: Mapping[str, DataFrame]) -> None:
     """Looks for leaks in the stored rows; what has an honest explanation too is a warning.
 
     Raises:
         LeakageError: a finding is sure.
     """
-    step.say(f"looking for leaks in the rows of {use_case.use_case}")
-    findings = audit_rows(stored, reading_of(use_case, step.config, stored.columns, step.now))
+    findings = findings_in(step, use_case, stored, versions)
     refuse_leaks(findings)
     for finding in findings:
         step.warn(f"{use_case.use_case}: {finding}")

@@ -145,6 +145,8 @@ def _unknown_when(feature: Feature) -> str:
         return "unknown where a part is, or where it would be divided by zero"
     if feature.row:
         return "unknown where the expression is"
+    if feature.python:
+        return "unknown where the function gives no number"
     empty = feature.when_empty or ("0" if feature.kind in _EMPTY_IS_ZERO else "unknown")
     return f"{empty} where there is no row to look at; unknown where the entity is"
 
@@ -163,7 +165,7 @@ def _plain(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(_plain, value))
     if isinstance(value, Mapping):
-        return str(value.get("text", value))
+        return str(value["text"]) if "text" in value else "; ".join(f"{key}: {_plain(v)}" for key, v in value.items())
     return "any" if value is None else str(value)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -14,6 +15,7 @@ from finlake.serving.sql import OWN, Statements, checked, identifier, in_words, 
 from finlake.serving.store import Asked, Kind, Publication, Row, Served, Table
 
 ALWAYS = -(2**63)  # the earliest moment there is
+NEWEST = "_identity"  # of the store's own tables the one that stores of earlier versions lack
 _PUBLICATION = '"use_case", "definition", "watermark", "published_at", "expires_after", "reason", "refused"'
 _SERVED = '"use_case", "decision_key", "at", "moment", "watermark", "definition", "values"'
 
@@ -194,6 +196,13 @@ class SqlStore(ABC):
         rows = self._rows(sql, (use_case, number, self._settled(), limit))
         return [Served(*(*rest, json.loads(text))) for *rest, text in rows]
 
+    def forget_served(self, use_case: str, until: int) -> int:
+        sql = f'DELETE FROM {self._name("_served")} WHERE "use_case" = {self._mark} AND "number" <= {self._mark}'
+        return self._change(sql, (use_case, until))
+
+    def identity(self) -> str:
+        return str(self._rows(f'SELECT "identity" FROM {self._name(NEWEST)}')[0][0])
+
     # layout
 
     def _marks(self, count: int) -> str:
@@ -219,4 +228,7 @@ class SqlStore(ABC):
                 for table in ("_publications", "_served")
             ),
             f'{create} {self._name("_tables")} ("name" {self._types["text"]} PRIMARY KEY, "shape" {text})',
+            f'{create} {self._name(NEWEST)} ("identity" {text})',
+            f"INSERT INTO {self._name(NEWEST)} SELECT '{uuid.uuid4().hex}' "
+            f"WHERE NOT EXISTS (SELECT 1 FROM {self._name(NEWEST)})",
         ]

@@ -16,11 +16,13 @@ from finlake.features.definitions import (
     Selection,
     definition_digest,
     parse_derived,
+    python_call,
     select,
 )
 from finlake.features.expressions import Expr
 from finlake.features.online.evaluate import Evaluate, evaluator
 from finlake.features.plan import make_plan
+from finlake.features.python_calls import PythonCall
 from finlake.serving.assemble import Assemble, assembler, divided, finite
 from finlake.serving.open import open_store
 from finlake.serving.row import OwnRow, micros, typed
@@ -59,7 +61,7 @@ class OnlineFeatures:
         self._features: dict[str, Assemble] = {
             name: assembler(windowed, windowed.definition.zone(use_case)) for name, windowed in plan.features.items()
         }
-        self._derived = _derived(selection, use_case, self._scored)
+        self._derived = _derived(selection, use_case, config)
         self._own = {name: Expr("this", "number", value=column) for name, column in selection.own.items()}
         self._outputs = selection.outputs
 
@@ -132,9 +134,10 @@ class OnlineFeatures:
             if entity is None:
                 parts |= dict.fromkeys(one.names)
         found: Values = {name: finite(assemble(parts, this, at)) for name, assemble in self._features.items()}
-        for name, zone, trees in self._derived:
+        for name, zone, trees, call in self._derived:
             look = partial(_look, this, found, zone)
-            found[name] = finite(reduce(divided, (_as_number(tree(look)) for tree in trees)))
+            given = [tree(look) for tree in trees]
+            found[name] = call.of_one(given) if call else finite(reduce(divided, map(_as_number, given)))
         plain = {name: _as_number(this.value(column, self._use_case.zone)) for name, column in self._own.items()}
         return {name: finite(plain[name]) if name in plain else found[name] for name in self._outputs}
 
@@ -184,13 +187,17 @@ class OnlineFeatures:
         return found
 
 
-def _derived(selection: Selection, use_case: UseCase, scored: Source) -> list[tuple[str, str, list[Evaluate]]]:
-    made = []
+def _derived(
+    selection: Selection, use_case: UseCase, config: Config
+) -> list[tuple[str, str, list[Evaluate], PythonCall | None]]:
+    """Name, zone, parts and function of each feature that is made from others, in an order in which it can be."""
+    scored, made = config.source(use_case.score.each), []
     for definition in selection.definitions.values():
         if definition.derived:
             zone = definition.zone(use_case)
             trees = parse_derived(definition, selection.definitions, scored)
-            made.append((definition.name, zone, [evaluator(tree, zone) for tree in trees]))
+            call = python_call(definition, trees, config)
+            made.append((definition.name, zone, [evaluator(tree, zone) for tree in trees], call))
     return made
 
 

@@ -11,7 +11,7 @@ from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 
 from finlake.errors import BusyError, FinlakeError, SetupError, TableError
-from finlake.serving.base import ALWAYS, SqlStore
+from finlake.serving.base import ALWAYS, NEWEST, SqlStore
 from finlake.serving.sql import OWN, Statements, identifier, replacing
 from finlake.serving.store import Asked, Row, Table
 
@@ -60,8 +60,8 @@ class PostgresStore(SqlStore):
             raise
 
     def _lay_out(self) -> None:
-        found = "SELECT 1 FROM pg_tables WHERE schemaname = %s AND tablename = '_tables'"
-        if self._rows(found, (self._schema.strip('"'),)):
+        found = "SELECT 1 FROM pg_tables WHERE schemaname = %s AND tablename = %s"
+        if self._rows(found, (self._schema.strip('"'), NEWEST)):
             return
         with self.transaction():
             self._lock_layout()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from finlake.errors import BusyError, FinlakeError, SetupError, TableError
-from finlake.serving.base import SqlStore
+from finlake.serving.base import NEWEST, SqlStore
 from finlake.serving.sql import OWN, Statements, identifier, replacing
 from finlake.serving.store import Row, Table
 
@@ -49,7 +49,7 @@ class SqliteStore(SqlStore):
             self._write_ahead()
             self._change("PRAGMA synchronous = NORMAL")
             self._rows(f"PRAGMA wal_autocheckpoint = {_BACKSTOP}")
-            if not self._rows("SELECT 1 FROM sqlite_master WHERE name = '_tables'"):
+            if not self._rows("SELECT 1 FROM sqlite_master WHERE name = ?", (NEWEST,)):
                 with self.transaction():
                     for statement in self._own_layout():
                         self._change(statement)

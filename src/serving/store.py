@@ -161,7 +161,7 @@ class OnlineStore(Protocol):
     ) -> None:
         """Appends what was answered to the log; nothing in it ever changes.
 
-        The same (use_case, decision_key, moment, watermark) again adds nothing.
+        The same (use_case, decision_key, moment, watermark) again adds nothing, as long as the log holds the line.
 
         Args:
             use_case: name of the use case.
@@ -178,6 +178,12 @@ class OnlineStore(Protocol):
 
         No line with a smaller number appears later, so that a job may go on from the last number it has.
         """
+
+    def forget_served(self, use_case: str, until: int) -> int:
+        """Deletes the lines of a use case with number <= until, and says how many; their numbers never come again."""
+
+    def identity(self) -> str:
+        """What tells this log from that of another store: numbers mean something together with it only."""
 
     def transaction(self) -> AbstractContextManager[None]:
         """What happens inside is committed together; after an error or a crash none of it.

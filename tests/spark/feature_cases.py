@@ -75,7 +75,8 @@ def config(features: dict[str, dict[str, dict[str, Any]]], as_of: str, **more: A
     }  # fmt: skip
     use_case = UseCase.model_validate({**settings, **more})
     sources = {"payments": payments, "reports": reports}
-    return Config(Path(), Target(target="local"), sources, {}, groups, {"fraud": use_case})
+    modules = {"scores.curves": Path(__file__).with_name("curves.py").read_text("utf-8")}
+    return Config(Path(), Target(target="local"), sources, {}, groups, {"fraud": use_case}, modules=modules)
 
 
 def versioned(received: list[Version]) -> list[Version]:

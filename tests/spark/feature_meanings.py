@@ -27,6 +27,14 @@ GROUPS = {
             "since_large": {"time_since": "last row", "unit": "hours", "where": "amount > 1000", "ends_before": "1h"},
             "times": {"ratio": ["this.amount", "mean_3d"]},
             "log_items": {"row": "case when this.items > 0 then ln(this.items + n_1d) end"},
+            "damped": {
+                "python": {
+                    "call": "scores.curves:damped",
+                    "of": ["this.amount", "mean_{window}", "this.shop", "this.km"],
+                },
+                "windows": ["3d"],
+            },
+            "damped_a_day": {"ratio": ["damped", "n_1d"]},
             "known_1d": {"count": "rows", "clock": "known", "windows": ["1d"], "ends_before": "1h"},
             "std_3d": {"std": "amount", "windows": ["3d"]},
             "above_3d": {"z_score": "amount", "windows": ["3d"]},
@@ -172,8 +180,17 @@ def expected(reference: Reference) -> dict[str, dict[str, float | None]]:
         found["times"] = None if amount is None or not usual else float(amount) / usual
         count = found["n_1d"]
         found["log_items"] = math.log(items + count) if items and count is not None else None
+        found["damped"] = damped(amount, usual, this.values["shop"], this.values["km"])
+        found["damped_a_day"] = None if found["damped"] is None or not count else found["damped"] / count
         made[key] = found
     return made
+
+
+def damped(amount, usual, shop, km):
+    more = 1.0 if shop == "s1" else km
+    if amount is None or more is None or math.isnan(more):
+        return None
+    return 0.5 * math.tanh((float(amount) - (usual or 0.0)) / 1000) + more
 
 
 def above(reference, key, amount, spread):

@@ -32,6 +32,9 @@ GROUPS = {
         "features": {
             "n_1d": {"count": "rows", "windows": ["1d"]},
             "last_items": {"last": "items"},
+            "damped": {
+                "python": {"call": "scores.curves:damped", "of": ["this.amount", "last_items", "this.shop", "this.km"]}
+            },
             "known_1d": {"count": "rows", "clock": "known", "windows": ["1d"]},
         },
     },
@@ -96,7 +99,11 @@ def test_a_publication_of_what_changed_is_a_publication_of_all(lake: Lake) -> No
     with open_store(step.config.target, lake.root) as store:
         answers = OnlineFeatures(store, CONF.use_case("fraud"), CONF)
         row = {"payment_id": "new", "card": "c1", "shop": "s1", "paid_at": NOWS[1].isoformat(), "items": 7}
-        assert answers.decide(row, NOWS[1]).values["n_1d"] > 0
+        answered = answers.decide(row, NOWS[1])
+        assert answered.values["n_1d"] > 0
+    assert online(step, "fraud") == {"rows": {"fraud": 0}, "served": {"fraud": 1}}
+    (served,) = lake.read("ops.served_features").collect()
+    assert (served["decision_key"], served["values"]) == ("new", answered.values)
 
 
 def test_a_failed_expectation_leaves_the_last_publication_in_charge(lake: Lake) -> None:

@@ -233,3 +233,23 @@ def test_answers_are_logged_once_each_and_numbered_in_order(store: OnlineStore) 
     assert store.served_since("cards", first.number) == [second]
     assert store.served_since("cards", 0, limit=1) == [first]
     assert store.served_since("cards", second.number) == []
+
+
+def test_lines_that_were_moved_are_forgotten_and_their_numbers_do_not_come_again(store: OnlineStore) -> None:
+    for n in range(3):
+        store.served("cards", f"p{n}", n, n, 0, "d1", {})
+    store.served("loans", "p1", 5, 6, 4, "d1", {})
+    lines = store.served_since("cards", 0)
+    assert store.forget_served("cards", lines[1].number) == 2
+    assert store.forget_served("cards", lines[1].number) == 0
+    assert store.served_since("cards", 0) == lines[2:]
+    assert store.forget_served("cards", lines[2].number) == 1
+    assert len(store.served_since("loans", 0)) == 1
+    store.served("cards", "p2", 2, 2, 0, "d1", {})
+    (again,) = store.served_since("cards", 0)
+    assert again.number > lines[2].number
+
+
+def test_a_store_keeps_its_identity_and_another_has_another(store: OnlineStore, where: tuple[Target, Path]) -> None:
+    with open_store(*where) as same, open_store(where[0].model_copy(update={"tenant": "acme"}), where[1]) as other:
+        assert store.identity() == same.identity() != other.identity()

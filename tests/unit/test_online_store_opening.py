@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
-from tests.online_stores import SEEN, everything, row, target
+from tests.online_stores import SEEN, STORES, everything, row, target
 from tests.postgres import ON_A_SERVER, server
 
 from finlake.config import Target, survey
@@ -43,6 +44,18 @@ def test_a_file_is_where_the_target_says(tmp_path: Path) -> None:
     assert made == {"lake/online.db", "lake/deep/own.db", "else.db", "lake/acme_online.db"}
     with pytest.raises(ConfigError, match=r"has no lake folder.*absolute path"):
         open_store(target(), None)
+
+
+@pytest.mark.parametrize("where", STORES[:1], indirect=True)
+def test_a_file_of_an_earlier_version_gets_what_it_lacks(store: OnlineStore, tmp_path: Path) -> None:
+    store.put("seen", [row("k")])
+    store.served("cards", "k", 0, 0, 0, "d1", {})
+    store.close()
+    with sqlite3.connect(tmp_path / "online.db") as connection:
+        connection.execute("DROP TABLE _identity")
+    with open_store(target(), tmp_path) as first, open_store(target(), tmp_path) as second:
+        assert first.identity() == second.identity() != ""
+        assert len(everything(first, "e")) == len(first.served_since("cards", 0)) == 1
 
 
 def test_a_file_that_cannot_be_a_store_is_named(tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 import numpy as np
 
-from finlake.features.leakage.findings import Finding
+from finlake.features.leakage.findings import Finding, Shown
 from finlake.features.leakage.power import difference, oriented
-from finlake.features.leakage.sample import Sample
+from finlake.features.leakage.sample import SHOWN, Array, Sample
 from finlake.features.leakage.strong import FEWEST_POSITIVES
 
 LOST, DEVIATIONS = 0.02, 4.0
@@ -33,5 +36,18 @@ def vanishing_power(sample: Sample) -> list[Finding]:
             lost, error = difference(stored_score, fresh_score, sample.label)
             sure = lost >= LOST and lost >= DEVIATIONS * error
             reason += f", and its AUC goes from {before:.3f} to {after:.3f}"
-        found.append(sample.finding("changed as of the decision", name, reason, _ADVICE, changed, sure=sure))
+        told = Finding(name, name, sample.about, reason, _ADVICE, kind="changed as of the decision", sure=sure)
+        found.append(replace(told, rows=_both(sample, name, fresh, changed[:SHOWN])))
     return found
+
+
+def _both(sample: Sample, name: str, fresh: Array, rows: Iterable[int]) -> tuple[Shown, ...]:
+    """Rows with the value that is stored and that of the decision's moment."""
+    again = replace(sample, names=(name,), kinds=(sample.kinds[sample.names.index(name)],), values=fresh[:, None])
+    return tuple(
+        Shown(
+            str(sample.keys[row]),
+            f"{sample.text(name, row)}, as of the decision {again.text(name, row)}, label {int(sample.label[row])}",
+        )
+        for row in rows
+    )

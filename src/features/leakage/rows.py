@@ -16,13 +16,16 @@ from finlake.features.leakage.detectors import HISTORIES, ROWS, detect
 from finlake.features.leakage.encodings import FEWEST_LEVELS, target_encodings
 from finlake.features.leakage.findings import Finding, Shown
 from finlake.features.leakage.frames import MOST_LEVELS, sample_from_frame
+from finlake.features.leakage.recomputed import vanishing_power
 from finlake.features.leakage.sample import LIMIT, SHOWN, Copies, Levels, Profile, Sample
 from finlake.features.leakage.twins import telling
 from finlake.features.trace import trace
 
 HISTORY_ROWS, LONGEST_HISTORY = 20_000, 2_000
+AGAIN = 20_000  # decisions that are computed again: half of them positives, which settles an AUC to some thousandths
 _WITH_POSITIVES = 0.75  # of the history rows belong to entities that have a positive
 _HASHES = 1_000_000
+_ROW = ("decision_key", "event_ts", "decision_ts", "label", "part")
 
 
 @dataclass(frozen=True)
@@ -74,20 +77,25 @@ def reading_of(use_case: UseCase, config: Config, columns: Sequence[str], as_of:
     )
 
 
-def audit_rows(training: DataFrame, reading: Reading) -> list[Finding]:
+def audit_rows(training: DataFrame, reading: Reading, again: DataFrame | None = None) -> list[Finding]:
     """What the rows of a training set show; see docs/leakage.md for the kinds.
 
-    At most 40,000 rows and 20,000 rows of whole histories for each entity column come to the driver. Over all rows run
-    aggregations only, and one grouping by the hash of the features.
+    At most 40,000 rows, 20,000 rows of whole histories for each entity column, and the rows computed again come to the
+    driver. Over all rows run aggregations only, and one grouping by the hash of the features.
 
     Args:
         training: decision_key, event_ts, decision_ts, label, part, the features (DOUBLE) and the entity columns.
         reading: how to read it.
+        again: decision_key and the features computed again as of the decision, for those of `to_compute_again`.
     """
     totals = _totals(training, reading)
     sample = _with_totals(_drawn(training, reading, totals), training, totals)
     sample = replace(sample, copies=_copies(training, sample, reading))
-    found = {finding.feature: finding for finding in detect(sample, ROWS)}
+    first = [] if again is None else detect(_side_by_side(training, again, reading), (vanishing_power,))
+    found = {finding.feature: finding for finding in first}
+    for finding in detect(sample, ROWS):
+        if finding.feature not in found or (finding.sure and not found[finding.feature].sure):
+            found[finding.feature] = finding
     for entity in reading.entities:
         for finding in detect(_histories(training, entity, reading), (*HISTORIES, target_encodings)):
             if finding.feature not in found or (finding.sure and not found[finding.feature].sure):
@@ -108,14 +116,9 @@ def _totals(training: DataFrame, reading: Reading) -> list[Row]:
 
 def _drawn(training: DataFrame, reading: Reading, totals: list[Row]) -> Sample:
     """Rows by the hash of their key; all positives up to half of the limit."""
-    names = ("decision_key", "event_ts", "decision_ts", "label", "part")
-    rows = training.select(*names, *(f"`{name}`" for name in reading.features))
+    rows = training.select(*_ROW, *(f"`{name}`" for name in reading.features))
     counted = [sum(row["rows"] for row in totals if row["label"] == one) for one in (0, 1)]
-    positives = min(counted[1], max(LIMIT // 2, LIMIT - counted[0]))
-    wanted = (LIMIT - positives, positives)
-    ordered = rows.orderBy(F.xxhash64("decision_key"), "decision_key")
-    drawn = ordered.filter("label = 1").limit(wanted[1]).unionByName(ordered.filter("label = 0").limit(wanted[0]))
-    frame = drawn.toPandas().sort_values(["event_ts", "decision_key"], ignore_index=True)
+    frame = _by_hash(rows, counted, LIMIT).toPandas().sort_values(["event_ts", "decision_key"], ignore_index=True)
     sample = sample_from_frame(
         frame, label="label", features=list(reading.features), time="event_ts", decided="decision_ts", part="part",
         key="decision_key", as_of=reading.as_of, matures_after=reading.matures_after, masked=reading.masked,
@@ -124,6 +127,40 @@ def _drawn(training: DataFrame, reading: Reading, totals: list[Row]) -> Sample:
     shares = np.array([counted[one] / max(int((sample.label == one).sum()), 1) for one in (0, 1)])
     keys = np.full(len(sample.keys), "***") if reading.hide_keys else sample.keys
     return replace(sample, weight=shares[sample.label], keys=keys, order=None)
+
+
+def to_compute_again(training: DataFrame) -> DataFrame:
+    """decision_key of at most 20,000 rows, by its hash; all positives up to half of them.
+
+    Args:
+        training: decision_key and label (1 or 0); it is read twice.
+    """
+    totals = {row["label"]: row["rows"] for row in training.groupBy("label").agg(F.count("*").alias("rows")).collect()}
+    return _by_hash(training.select("decision_key", "label"), [totals.get(0, 0), totals.get(1, 0)], AGAIN).drop("label")
+
+
+def _by_hash(rows: DataFrame, counted: Sequence[int], limit: int) -> DataFrame:
+    """At most `limit` rows; `counted` are the negative and the positive ones there are."""
+    positives = min(counted[1], max(limit // 2, limit - counted[0]))
+    ordered = rows.orderBy(F.xxhash64("decision_key"), "decision_key")
+    negative = ordered.filter("label = 0").limit(limit - positives)
+    return ordered.filter("label = 1").limit(positives).unionByName(negative)
+
+
+def _side_by_side(training: DataFrame, again: DataFrame, reading: Reading) -> Sample:
+    """The rows that were computed again, with both values."""
+    names = list(reading.features)
+    fresh = again.select(
+        "decision_key", *(F.col(f"`{name}`").alias(f"_again_{place}") for place, name in enumerate(names))
+    )
+    stored = training.select(*_ROW, *(f"`{name}`" for name in names))
+    frame = stored.join(fresh, "decision_key").toPandas().sort_values(["event_ts", "decision_key"], ignore_index=True)
+    sample = sample_from_frame(
+        frame, label="label", features=names, time="event_ts", decided="decision_ts", part="part", key="decision_key",
+        as_of=reading.as_of, masked=reading.masked, about="training set",
+        recomputed=frame[[f"_again_{place}" for place in range(len(names))]].set_axis(names, axis="columns"),
+    )  # fmt: skip
+    return replace(sample, keys=np.full(len(sample.keys), "***")) if reading.hide_keys else sample
 
 
 def _with_totals(sample: Sample, training: DataFrame, totals: list[Row]) -> Sample:
