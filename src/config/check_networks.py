@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from zoneinfo import available_timezones
 
 from finlake.config.load import Config
 from finlake.config.network import Network
+from finlake.config.source import Source
 from finlake.config.words import known_zone, silver_column, unread
 from finlake.errors import suggestion
 
@@ -23,23 +24,20 @@ def check_network(config: Config, network: Network) -> Found:
     if not known_zone(network.zone):
         yield f"zone: no time zone {network.zone!r}{suggestion(network.zone, available_timezones())}", ("zone",)
     edges = network.edges
-    source = config.sources.get(edges.source)
-    if source is None:
-        if not unread(config, "sources", edges.source):
-            message = f"edges.source: no source {edges.source!r}{suggestion(edges.source, config.sources)}"
-            yield message, ("edges", "source")
-    else:
+    source = yield from _source(config, edges.source, "edges")
+    if source:
         yield from silver_column(source, edges.amount, "edges.amount", ("edges", "amount"))
         column = source.silver_columns.get(edges.amount)
         if column and column.type != "money":
             yield f"edges.amount: {edges.amount!r} is {column.type}, and amounts are money", ("edges", "amount")
-    if network.known_bad is None:
-        return
     bad = network.known_bad
-    told = config.sources.get(bad.source)
-    if told is None:
-        if not unread(config, "sources", bad.source):
-            message = f"known_bad.source: no source {bad.source!r}{suggestion(bad.source, config.sources)}"
-            yield message, ("known_bad", "source")
-        return
-    yield from silver_column(told, bad.account, "known_bad.account", ("known_bad", "account"))
+    told = (yield from _source(config, bad.source, "known_bad")) if bad else None
+    if bad and told:
+        yield from silver_column(told, bad.account, "known_bad.account", ("known_bad", "account"))
+
+
+def _source(config: Config, name: str, key: str) -> Generator[tuple[str, tuple[object, ...]], None, Source | None]:
+    """The source of that name; a problem if there is none, unless its own file's problem is said already."""
+    if name not in config.sources and not unread(config, "sources", name):
+        yield f"{key}.source: no source {name!r}{suggestion(name, config.sources)}", (key, "source")
+    return config.sources.get(name)

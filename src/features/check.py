@@ -39,6 +39,7 @@ def check_features(config: Config) -> list[Problem]:
     for name, network in config.networks.items():
         for message, keys in expressions(network, config):
             found[config.problem("network", name, message, *keys)] = None
+            broken |= {group.group for group in config.groups.values() if group.source == name}
     for name, use_case in config.use_cases.items():
         for message, keys in _use_case(use_case, config, broken):
             found[config.problem("use_case", name, message, *keys)] = None

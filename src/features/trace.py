@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from finlake.config import Config, UseCase
-from finlake.features.definitions import Definition, Selection, parse_derived, row_scope, select
-from finlake.features.expressions import Expr, parse
+from finlake.config.network import Edges
+from finlake.features.definitions import Definition, Selection, kinds, parse_derived, row_scope, select
+from finlake.features.expressions import Expr, Scope, parse
 from finlake.features.plan import measured
 
 
@@ -70,5 +71,15 @@ def _uses(
     columns |= {text for text in feature.measured if text in source.silver_columns}
     yield from (Use(scored.source, name, "this", definition) for name in feature.own_columns)
     yield from (Use(source.source, column, "window", definition) for column in sorted(columns))
+    if definition.source in config.networks:
+        edges = config.network(definition.source).edges
+        yield from (Use(edges.source, column, "window", definition) for column in _edge_columns(edges, config))
     for label in sorted({name for tree in trees for name in tree.names("label")}):
         yield Use(source.source, label, "label", definition)
+
+
+def _edge_columns(edges: Edges, config: Config) -> list[str]:
+    """Columns from which a network's edges are made; what makes an account bad is a label by its own clock."""
+    scope = Scope(kinds(config.source(edges.source)), about=f"column of {edges.source}")
+    trees = [parse(text, scope, "any") for text in (edges.payer, edges.payee, edges.where) if text]
+    return sorted({edges.amount, *(name for tree in trees for name in tree.names("column"))})

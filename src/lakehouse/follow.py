@@ -45,7 +45,8 @@ def follow(lake: Lake, name: str, after: int, work: Callable[[DataFrame], None],
 
 
 def checkpoint(lake: Lake, name: str) -> str:
-    """Where a stream keeps how far it came: beside the lake, or in the volume `checkpoints` of a workspace."""
+    """Where work in progress of one tenant is kept: beside the lake, or in the volume `checkpoints` of a workspace."""
+    schema = lake.names.schema("ops")
     if lake.root is not None:
-        return str(Path(lake.root) / ".checkpoints" / name)
-    return f"/Volumes/{lake.names.catalog}/{lake.names.schema('ops')}/checkpoints/{name}"
+        return str(Path(lake.root) / ".checkpoints" / schema / name)
+    return f"/Volumes/{lake.names.catalog}/{schema}/checkpoints/{name}"

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from finlake.config import Network
-from finlake.contracts.contract import silver_comments
+from finlake.contracts.contract import silver_comments, silver_type
 from finlake.features.definitions import network_meaning
 from finlake.features.networks.definition import edges_of, known_bad, moments, reach, settings_of
 from finlake.features.networks.edges import at_micros, moment_micros
@@ -75,7 +75,9 @@ def _take(
     step: Step, network: Network, edges: DataFrame, labels: DataFrame, chosen: Sequence[datetime], *, replace: bool
 ) -> None:
     """The snapshots of some moments, in one commit; those that a run wrote before it was stopped stand."""
-    if not replace and not _taken(step, network, chosen).isEmpty():
+    there = {} if replace else _taken(step, network, chosen)
+    chosen = [moment for moment in chosen if moment_micros(moment) not in there]
+    if not chosen:
         return
     since, until = F.lit(chosen[0] - reach(network)), F.lit(chosen[-1])
     seen = edges.filter((F.col("at") >= since) & (F.col("at") < until) & (F.col("known_from") <= until))
@@ -85,8 +87,10 @@ def _take(
         _write(step, network, rows, replace=replace)
 
 
-def _taken(step: Step, network: Network, chosen: Sequence[datetime]) -> DataFrame:
-    return step.lake.read(f"silver.{network.network}").filter(F.col("event_ts").isin([F.lit(m) for m in chosen]))
+def _taken(step: Step, network: Network, chosen: Sequence[datetime]) -> dict[int, int]:
+    """Moments (microseconds) of which the table has rows, and how many."""
+    rows = step.lake.read(f"silver.{network.network}").filter(F.col("event_ts").isin([F.lit(m) for m in chosen]))
+    return {row[0]: row["count"] for row in rows.groupBy(F.unix_micros("event_ts")).count().collect()}
 
 
 def _write(step: Step, network: Network, rows: DataFrame, *, replace: bool) -> None:
@@ -97,12 +101,8 @@ def _write(step: Step, network: Network, rows: DataFrame, *, replace: bool) -> N
 
 def _empty(step: Step, network: Network) -> DataFrame:
     """A table that features can read before the first snapshot is due."""
-    source = step.config.source(network.network)
-    kinds = {"timestamp": "timestamp", "integer": "bigint", "number": "double"}
-    columns = [
-        f"`{name}` {f'decimal(18,{c.decimals})' if c.type == 'money' else kinds.get(c.type, 'string')}"
-        for name, c in source.silver_columns.items()
-    ]
+    contract = step.config.source(network.network).silver_columns
+    columns = [f"`{name}` {silver_type(column)}" for name, column in contract.items()]
     clocks = [f"{name} timestamp" for name in ("event_ts", "known_from", "known_to")]
     return step.lake.spark.createDataFrame([], ", ".join([*columns, *clocks]))
 
@@ -125,8 +125,7 @@ def _last(step: Step, network: Network, definition: str) -> datetime | None:
 
 def _record(step: Step, network: Network, definition: str, chosen: Sequence[datetime]) -> int:
     """The number of rows."""
-    counted = _taken(step, network, chosen).groupBy(F.unix_micros("event_ts")).count().collect()
-    rows = {row[0]: row["count"] for row in counted}
+    rows = _taken(step, network, chosen)
     said = [
         (network.network, moment, definition, rows.get(moment_micros(moment), 0), step.now, step.run_id)
         for moment in chosen

@@ -79,3 +79,12 @@ def test_files_of_a_first_write_that_was_killed_are_no_table_and_do_not_stop_the
     assert not lake.exists("gold.best_days") and "gold.best_days" not in lake.tables()
     lake.overwrite("gold.best_days", lake.spark.range(3))
     assert lake.read("gold.best_days").count() == 3
+
+
+def test_tenants_keep_their_work_in_progress_apart(lake):
+    from finlake.config import Target
+    from finlake.lakehouse import Lake
+    from finlake.lakehouse.follow import checkpoint
+
+    other = Lake(lake.spark, Target(target="local", tenant="acme"), lake.root)
+    assert checkpoint(lake, "scratch/n") != checkpoint(other, "scratch/n")

@@ -120,6 +120,21 @@ def test_a_mistake_is_said_with_its_line(tmp_path: Path, before: str, after: str
     assert line is None or line in {problem.line for problem in found}
 
 
+def test_a_forbidden_column_is_found_where_it_makes_edges(tmp_path: Path) -> None:
+    conf = written(tmp_path)
+    use_case = conf / "use_cases" / "claim_fraud.yml"
+    use_case.write_text(use_case.read_text("utf-8").replace("never: [outcome,", "never: [region, outcome,"), "utf-8")
+    found = [problem.message for problem in all_problems(survey(conf), None)]
+    assert len(found) == 1
+    assert "region: the use case says it may never reach a model" in found[0]
+    assert "fan" in found[0]
+
+
+def test_a_mistake_in_a_network_is_not_said_of_its_use_case_too(tmp_path: Path) -> None:
+    config = survey(written(tmp_path, NETWORK.replace("region is not null", "regon is not null")))
+    assert [problem.file.name for problem in all_problems(config, None)] == ["regions.yml"]
+
+
 def test_a_column_that_is_not_measured_is_unknown(tmp_path: Path) -> None:
     network = NETWORK.replace("every:", "measures: [degrees]\nevery:")
     problems = [str(problem) for problem in all_problems(survey(written(tmp_path, network)), None)]

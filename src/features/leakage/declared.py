@@ -64,7 +64,11 @@ def _evidence(
     use: Use, use_case: UseCase, config: Config, versions: Mapping[str, DataFrame]
 ) -> tuple[tuple[Seen, ...], timedelta | None]:
     """Up to three rows whose value became known after their decision, and the median delay."""
-    if use.how == "label" or use.source not in versions or use_case.score.each not in versions:
+    beyond = use.definition is not None and use.source not in (
+        use.definition.source,
+        use_case.score.each,
+    )  # of a network
+    if use.how == "label" or beyond or use.source not in versions or use_case.score.each not in versions:
         return (), None
     scored, source = config.source(use_case.score.each), config.source(use.source)
     decided = decisions(versions[scored.source], use_case, scored)

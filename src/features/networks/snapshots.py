@@ -7,6 +7,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from finlake.config import Column, Config, Network
+from finlake.contracts.contract import silver_type
 
 
 def silver_snapshots(made: DataFrame, network: Network, config: Config) -> DataFrame:
@@ -37,6 +38,5 @@ def silver_snapshots(made: DataFrame, network: Network, config: Config) -> DataF
 
 
 def _typed(name: str, column: Column) -> SparkColumn:
-    if column.type == "money":
-        return (F.col(name).cast("decimal(20,0)") / F.lit(10**column.decimals)).cast(f"decimal(18,{column.decimals})")
-    return F.col(name).cast({"integer": "bigint", "number": "double"}.get(column.type, "string"))
+    minor = F.col(name).cast("decimal(20,0)") / F.lit(10**column.decimals)
+    return (minor if column.type == "money" else F.col(name)).cast(silver_type(column))
