@@ -30,6 +30,7 @@ from finlake.features.python_columns import python_column
 from finlake.features.row_columns import resolver, value_column
 from finlake.features.rows import RowSet
 from finlake.features.window_rows import window_rows
+from finlake.features.windows.known import Asking
 
 META = ("decision_key", "event_ts", "decision_ts", "known_from")
 
@@ -137,15 +138,22 @@ def _with_components(
         # decisions without an entity are each one of their own: they spread, and find nothing
         F.coalesce(entity, F.concat(F.lit("\0"), F.col("decision_key"))).alias("_entity"),
         F.unix_micros("event_ts").alias("_at"),
-        F.unix_micros("decision_ts").alias("_moment"),
-        F.unix_micros("known_from").alias("_first"),
-        F.struct(*frame.columns).alias("_brought"),
+        F.unix_micros("decision_ts").alias("_from"),
+        F.unix_micros("known_from").alias("_until"),
+        F.struct(*(name for name in frame.columns if name not in META)).alias("_brought"),
     )
     rows = window_rows(versions, row_set, config, earliest)
-    if not same:
-        rows = rows.withColumn("_key", F.lit(None).cast("string"))
-    own_early = same and (row_set.clock == "known" or use_case.score.as_of == "happened_at")
-    made = window_components(rows, asked, row_set, own_early).select("_brought.*", *row_set.components.values())
+    asking = Asking(
+        own_rows=same,
+        own_early=same and (row_set.clock == "known" or use_case.score.as_of == "happened_at"),
+        # a report about a row does not move it among the rows of its moment
+        placed_by="_version_from" if row_set.labels and row_set.clock == "event" else "_from",
+    )
+    made = window_components(rows, asked, row_set, asking).select(
+        F.col("_id").alias("decision_key"),
+        *(F.timestamp_micros(name).alias(clock) for name, clock in zip(("_at", "_from", "_until"), META[1:], strict=True)),
+        "_brought.*", *row_set.components.values(),
+    )  # fmt: skip
     return made.withColumns({name: F.when(entity.isNotNull(), F.col(name)) for name in row_set.components.values()})
 
 

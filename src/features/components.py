@@ -11,38 +11,37 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import DoubleType, LongType, StructField, StructType
 
 from finlake.features.rows import RowSet
-from finlake.features.windows.known import answer_batches
+from finlake.features.windows.known import Asking, answer_batches
+
+BROUGHT = ("_id", "_at", "_from", "_until", "_brought")
 
 
-def window_components(rows: DataFrame, asked: DataFrame, row_set: RowSet, own_early: bool) -> DataFrame:
-    """`_brought` and the components of each decision, from what was known at its moment.
+def window_components(rows: DataFrame, asked: DataFrame, row_set: RowSet, asking: Asking) -> DataFrame:
+    """`BROUGHT` and the components of each decision, from what was known at its moment.
 
-    One sort by entity and time; the work grows with the rows, whatever the windows hold. What decisions bring passes
-    through, because finding it again by a join would shuffle and sort it once more.
+    Spark brings the rows of an entity together, by one number, which it sorts several times as fast as rows by several
+    columns; within an entity the kernel sorts. The work grows with the rows, whatever the windows hold. What decisions
+    bring passes through, because finding it again by a join would shuffle and sort it once more.
 
     Args:
         rows: `_entity, _at, _from, _until, _key` and the values, one for each version; with labels also
             `_version_from, _version_until`, because versions are cut where a label changed.
-        asked: `_id, _entity, _at, _moment, _first, _brought` (a struct), one for each decision.
+        asked: `_entity` and `BROUGHT`, one for each decision: `_from` is its moment, `_until` when its row was first
+            known, `_brought` a struct.
         row_set: the components.
-        own_early: whether a decision's own row may have been known before it happened.
+        asking: how decisions look at the rows.
     """
     names = row_set.values()
     parts = row_set.parts()
     whole = [name for component, name in row_set.components.items() if component.whole]
     taking_part = reduce(or_, (F.col(name).isNotNull() for name in names.values()))
-    asking = asked.select(
-        "_entity", "_at", F.col("_moment").alias("_from"), F.col("_first").alias("_until"), "_id", "_brought"
-    )
-    both = rows.where(taking_part).unionByName(asking, allowMissingColumns=True)
-    # A report about a row does not move it among the rows of its moment.
-    known = F.coalesce("_version_from", "_from") if row_set.labels and row_set.clock == "event" else F.col("_from")
-    placed = both.repartition("_entity").sortWithinPartitions("_entity", "_at", known, "_key")
+    both = rows.where(taking_part).unionByName(asked, allowMissingColumns=True)
+    both = both.withColumn("_together", F.xxhash64("_entity"))
     made = StructType(
         [
-            StructField("_brought", asked.schema["_brought"].dataType),
+            *(asked.schema[name] for name in BROUGHT),
             *(StructField(part.name, LongType() if part.name in whole else DoubleType()) for part in parts),
         ]
     )
-    run = partial(answer_batches, parts=parts, own_early=own_early, schema=to_arrow_schema(made))
-    return placed.mapInArrow(run, made)
+    run = partial(answer_batches, parts=parts, schema=to_arrow_schema(made), asking=asking, together="_together")
+    return both.repartition("_together").sortWithinPartitions("_together").mapInArrow(run, made)

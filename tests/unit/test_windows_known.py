@@ -10,7 +10,7 @@ import pytest
 
 from finlake.features.windows import NEVER
 from finlake.features.windows.answers import Part
-from finlake.features.windows.known import known_answers, whole_entities
+from finlake.features.windows.known import Asking, known_answers, whole_entities
 
 PARTS = [
     Part("n", "count", "_v0", -400, -1),
@@ -71,7 +71,7 @@ def reference(rows: list[dict[str, Any]], part: Part) -> dict[str, float | None]
 @pytest.mark.parametrize("seed", range(4))
 def test_a_window_holds_the_versions_visible_at_the_decision_and_never_its_own(seed: int) -> None:
     rows = world(seed, 120)
-    got = known_answers(table(rows), PARTS, own_early=True)
+    got = known_answers(table(rows), PARTS, Asking(own_rows=True, own_early=True))
     ids = [row["_id"] for row in rows if row["_id"]]
     for part in PARTS:
         wanted = reference(rows, part)
@@ -85,8 +85,25 @@ def test_a_window_holds_the_versions_visible_at_the_decision_and_never_its_own(s
 @pytest.mark.parametrize("size", [1, 5, 40, 1_000])
 def test_no_entity_is_cut(size: int) -> None:
     whole = table(world(9, 100))
-    pieces = list(whole_entities(whole.to_batches(7), size))
+    pieces = list(whole_entities(whole.to_batches(7), size=size))
     assert pa.concat_tables(pieces).combine_chunks().equals(whole)
     entities = [set(piece["_entity"].to_pylist()) for piece in pieces]
     assert sum(map(len, entities)) == len(set.union(*entities)) == 3
     assert len(pieces) == (1 if size == 1_000 else 3 if size < 40 else len(pieces))
+
+
+def test_rows_come_in_any_order_and_those_of_one_moment_are_in_the_order_of_their_keys() -> None:
+    first = {row["_key"]: row for row in reversed(world(5, 200)) if row["_key"]}.values()
+    asked = [row for row in world(5, 200) if row["_id"]]
+    rows = [{**row, "_at": row["_at"] // 100, "_from": row["_from"] // 100 * 100} for row in (*first, *asked)]
+    parts = [*PARTS, Part("latest", "last", "_v1", -400, -1)]
+    found = []
+    for order in (range(len(rows)), range(len(rows))[::-1], np.random.default_rng(0).permutation(len(rows))):
+        placed = [rows[place] for place in order]
+        ids = [row["_id"] for row in placed if row["_id"]]
+        got = known_answers(table(placed), parts, Asking(own_rows=True, own_early=True))
+        told = {name: np.where(known, value, np.inf) for name, (value, known) in got.items()}
+        found.append({name: dict(zip(ids, values, strict=True)) for name, values in told.items()})
+    assert found[0] == found[1] == found[2]
+    moments = {(row["_entity"], row["_at"], row["_from"]) for row in rows if row["_key"]}
+    assert len(moments) < len(first) - 50, "says nothing"

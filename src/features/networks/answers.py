@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DoubleType, LongType, StringType, StructField, StructType
 
 from finlake.features.windows.answers import Part
-from finlake.features.windows.known import answer_batches
+from finlake.features.windows.known import Asking, answer_batches
 
 Run = Callable[..., Iterator[pa.RecordBatch]]
 
@@ -68,4 +68,4 @@ def asked_batches(
 
 
 def _kernel(batches: Iterable[pa.RecordBatch], schema: pa.Schema, parts: Sequence[Part]) -> Iterator[pa.RecordBatch]:
-    return answer_batches(batches, parts, own_early=False, schema=schema)
+    return answer_batches(batches, parts, schema, Asking())

@@ -8,7 +8,7 @@ was not yet what it is now, and the decision is computed again from the versions
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,19 +24,36 @@ _ROWS = 250_000  # rows worked on together, unless one entity has more
 _SETTLED, _VERSION_SETTLED = "_settled", "_version_settled"
 
 
-def known_answers(table: pa.Table, parts: Sequence[Part], own_early: bool) -> dict[str, Answer]:
+@dataclass(frozen=True)
+class Asking:
+    """How decisions look at the rows of their entity.
+
+    Args:
+        own_rows: the rows are of the decided source: the one with the decision's key does not count.
+        own_early: it may have been known before it happened.
+        placed_by: the clock by which rows of one time are in order.
+    """
+
+    own_rows: bool = False
+    own_early: bool = False
+    placed_by: str = "_from"
+
+
+def known_answers(table: pa.Table, parts: Sequence[Part], asking: Asking) -> dict[str, Answer]:
     """The parts of every decision of a table of whole entities.
 
     Args:
-        table: versions, and decisions (where `_id` is there), sorted by entity and time: `_entity, _at, _from, _until,
-            _key, _id` and the values; with labels also `_version_from, _version_until`.
+        table: versions, and decisions (where `_id` is there), in any order: `_entity, _at, _from, _until, _key, _id` and
+            the values; with labels also `_version_from, _version_until`.
         parts: what to compute.
-        own_early: whether a decision's own row may have been known before it happened.
+        asking: how decisions look at them.
+
+    Returns:
+        Answers in the order in which the table has its decisions.
     """
     entity = _codes(table["_entity"])
     at, since, until = (_numbers(table[name])[0] for name in ("_at", "_from", "_until"))
-    asking = table["_id"].is_valid().to_numpy()
-    row, ask = np.flatnonzero(~asking), np.flatnonzero(asking)
+    row, ask = _in_order(table, entity, at, asking.placed_by)
     rows = Rows(entity[row], at[row], {name: _value(table[name], row) for name in _values(parts)})
     versions = Versions(rows, since[row], until[row])
     asked, moment, first = Asked(entity[ask], at[ask]), since[ask], until[ask]
@@ -44,19 +61,40 @@ def known_answers(table: pa.Table, parts: Sequence[Part], own_early: bool) -> di
     now = {name: (value, known & current) for name, (value, known) in rows.values.items()}
     checks = _checks(parts)
     found = answers(replace(rows, values=now | _settled(table, versions, row)), asked, [*parts, *checks])
-    late = first < asked.at if own_early else np.zeros(len(ask), bool)
+    late = first < asked.at if asking.own_early else np.zeros(len(ask), bool)
     for check in checks:
         settled, there = found.pop(check.name)
         late |= there & (settled > moment)
     some = np.flatnonzero(late)
     if len(some):
-        keys, ids = table["_key"].take(pa.array(row)), table["_id"].take(pa.array(ask[some]))
-        codes = _codes(pa.chunked_array([*keys.fill_null("").chunks, *ids.chunks]))
-        own, mine = np.where(keys.is_valid().to_numpy(), codes[: len(row)], -1), codes[len(row) :]
+        ids = table["_id"].take(pa.array(ask[some])).combine_chunks()
+        mine = pc.index_in(ids, value_set=ids).to_numpy()
+        own = np.full(len(row), -1)
+        if asking.own_rows:
+            own = pc.index_in(table["_key"], value_set=ids).fill_null(-1).to_numpy()[row]
         again = Late(asked.take(some), moment[some], mine)
         for name, (value, known) in again.answers(replace(versions, key=own), parts).items():
             found[name][0][some], found[name][1][some] = value, known
-    return found
+    back = np.argsort(ask)
+    return {name: (value[back], known[back]) for name, (value, known) in found.items()}
+
+
+def _in_order(table: pa.Table, entity: np.ndarray, at: np.ndarray, placed_by: str) -> tuple[np.ndarray, np.ndarray]:
+    """Places of the versions by entity, time, `placed_by` and key, and of the decisions by entity and time.
+
+    Numbers are sorted here in a fraction of the time that Spark takes to sort rows by several columns.
+    """
+    decided = table["_id"].is_valid().to_numpy()
+    row, ask = np.flatnonzero(~decided), np.flatnonzero(decided)
+    placed = _numbers(table[placed_by])[0]
+    row = row[np.lexsort((placed[row], at[row], entity[row]))]
+    same = np.logical_and.reduce([column[row[1:]] == column[row[:-1]] for column in (entity, at, placed)])
+    tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
+    if len(tied):
+        some = row[tied]
+        keys = pc.rank(table["_key"].take(pa.array(some)), tiebreaker="dense", null_placement="at_start").to_numpy()
+        row[tied] = some[np.lexsort((keys, placed[some], at[some], entity[some]))]
+    return row, ask[np.lexsort((at[ask], entity[ask]))]
 
 
 def _settled(table: pa.Table, versions: Versions, row: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -106,23 +144,36 @@ def _numbers(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def answer_batches(
-    batches: Iterable[pa.RecordBatch], parts: Sequence[Part], own_early: bool, schema: pa.Schema
+    batches: Iterable[pa.RecordBatch],
+    parts: Sequence[Part],
+    schema: pa.Schema,
+    asking: Asking,
+    together: str = "_entity",
 ) -> Iterator[pa.RecordBatch]:
-    """The first column of the schema, which decisions bring with them, and the parts; a partition is sorted by entity
-    and time.
+    """The parts, and before them the columns of the schema that decisions bring with them.
+
+    Args:
+        batches: of a partition that is sorted by `together`.
+        parts: what to compute.
+        schema: of the answer.
+        asking: how decisions look at the rows.
+        together: a column that is equal for the rows of an entity.
     """
-    for table in whole_entities(batches):
-        found = known_answers(table, parts, own_early)
-        brought = table[schema.names[0]].filter(table["_id"].is_valid())
-        columns: list[Any] = [brought.combine_chunks().cast(schema.types[0])]
-        for part, kind in zip(parts, schema.types[1:], strict=True):
+    passed = len(schema) - len(parts)
+    for table in whole_entities(batches, together):
+        found = known_answers(table, parts, asking)
+        decided = table.select(schema.names[:passed]).filter(table["_id"].is_valid()).combine_chunks()
+        columns: list[Any] = [decided[place].cast(kind) for place, kind in enumerate(schema.types[:passed])]
+        for part, kind in zip(parts, schema.types[passed:], strict=True):
             value, known = found[part.name]
             columns.append(pa.array(value, kind, mask=~known, from_pandas=False))
-        yield pa.RecordBatch.from_arrays(columns, schema=schema)
+        yield from pa.table(columns, schema=schema).to_batches()
 
 
-def whole_entities(batches: Iterable[pa.RecordBatch], size: int = _ROWS) -> Iterator[pa.Table]:
-    """Tables of about `size` rows that hold every row of each of their entities."""
+def whole_entities(
+    batches: Iterable[pa.RecordBatch], together: str = "_entity", size: int = _ROWS
+) -> Iterator[pa.Table]:
+    """Tables of about `size` rows that hold every row of each of their entities; `together` is in order."""
     waiting: list[pa.RecordBatch | pa.Table] = []
     rows, enough = 0, size
     for batch in batches:
@@ -131,8 +182,7 @@ def whole_entities(batches: Iterable[pa.RecordBatch], size: int = _ROWS) -> Iter
         if rows < enough:
             continue
         table = _together(waiting)
-        last = table["_entity"][-1]
-        cut = pc.index(table["_entity"], last).as_py()
+        cut = pc.index(table[together], table[together][-1]).as_py()
         if cut:
             yield table.slice(0, cut)
         waiting, rows = [table.slice(cut)], table.num_rows - cut

@@ -10,7 +10,7 @@ import numpy as np
 from finlake.features.windows import NEVER
 from finlake.features.windows.answers import Asked, Part, Rows, answers
 from finlake.features.windows.functions import Answer
-from finlake.features.windows.ranges import first_at_or_after, sums_up_to
+from finlake.features.windows.ranges import before, first_at_or_after, sums_up_to
 
 _GATHERED = 2_000_000  # versions looked at together
 
@@ -63,7 +63,10 @@ def _sum_of_whole(part: Part, versions: Versions) -> bool:
 
 
 def _sums(versions: Versions, late: Late, parts: Sequence[Part]) -> dict[str, Answer]:
-    """What was known by the moment less what was replaced by it, less the decision's own row."""
+    """What was known by the moment less what was replaced by it, less the decision's own row.
+
+    Most versions were known before anyone asked and still are: only the others are told apart by moment.
+    """
     asked, offsets = late.asked, list(dict.fromkeys(edge for part in parts for edge in (part.low, part.high + 1)))
     edges = [versions.edge(asked, offset) for offset in offsets]
     columns: dict[tuple[str, str], np.ndarray] = {}
@@ -73,18 +76,25 @@ def _sums(versions: Versions, late: Late, parts: Sequence[Part]) -> dict[str, An
         if part.function == "sum":
             columns[part.value, "sum"] = np.where(known, value, 0)
     numbers = tuple(columns.values())
-    known_by = sums_up_to(numbers, versions.since, edges, late.moment)
-    replaced = versions.until != NEVER
-    places = np.concatenate([np.zeros(1, np.int64), np.cumsum(replaced)])
-    gone = sums_up_to(
-        tuple(c[replaced] for c in numbers), versions.until[replaced], [places[e] for e in edges], late.moment
+    first = _first_moment(versions, late, max(part.high for part in parts))
+    seen = versions.until > first
+    always, later, replaced = (
+        seen & some for some in (versions.since <= first, versions.since > first, versions.until != NEVER)
     )
+
+    def visible(some: np.ndarray, key: np.ndarray) -> list[tuple[np.ndarray, ...]]:
+        places = before(some)
+        return sums_up_to(tuple(c[some] for c in numbers), key[some], [places[e] for e in edges], late.moment)
+
+    known_by, gone = visible(later, versions.since), visible(replaced, versions.until)
+    whole = [before(np.where(always, c, 0)) for c in numbers]
     which, place = _own(versions, late)
     names = list(columns)
 
     def within(part: Part, what: str) -> np.ndarray:
         column, begin, end = names.index((part.value, what)), offsets.index(part.low), offsets.index(part.high + 1)
-        summed: np.ndarray = known_by[end][column] - gone[end][column] - known_by[begin][column] + gone[begin][column]
+        until, since = (whole[column][edges[e]] + known_by[e][column] - gone[e][column] for e in (end, begin))
+        summed: np.ndarray = until - since
         away = versions.rows.at[place] - asked.at[which]
         inside = (away <= part.high) & (part.low is None or away >= part.low)
         np.subtract.at(summed, which[inside], numbers[column][place[inside]])
@@ -98,6 +108,17 @@ def _sums(versions: Versions, late: Late, parts: Sequence[Part]) -> dict[str, An
         else:
             found[part.name] = within(part, "sum"), count > 0
     return found
+
+
+def _first_moment(versions: Versions, late: Late, high: int) -> np.ndarray:
+    """For each version the earliest moment of a decision that may have it in a frame; NEVER where there is none."""
+    asked, rows = late.asked, versions.rows
+    steps, rank = np.unique(late.moment, return_inverse=True)
+    span = len(steps) + 1
+    ahead = np.minimum.accumulate((asked.entity * span + rank)[::-1])[::-1]  # a later entity's are larger
+    place = first_at_or_after(asked.entity, asked.at, rows.entity, rows.at - high)
+    entity, step = np.divmod(np.append(ahead, -1)[place], span)
+    return np.where(entity == rows.entity, np.append(steps, NEVER)[step], NEVER)
 
 
 def _own(versions: Versions, late: Late) -> tuple[np.ndarray, np.ndarray]:

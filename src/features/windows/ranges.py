@@ -37,8 +37,8 @@ def first_at_or_after(entity: np.ndarray, at: np.ndarray, asked_entity: np.ndarr
 
 def sums(numbers: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Sums of whole numbers, exact as long as the answer fits into 64 bits."""
-    before = _before(numbers)
-    return before[high] - before[low]
+    summed = before(numbers)
+    return summed[high] - summed[low]
 
 
 def sums_up_to(
@@ -60,8 +60,8 @@ def sums_up_to(
     found = [tuple(np.zeros(len(limit), np.int64) for _ in numbers) for _ in edges]
     for bit in reversed(range(digits)):
         zero, taking = (rank >> bit) & 1 == 0, (below >> bit) & 1 == 1
-        zeros = _before(zero)
-        halves = [_before(np.where(zero, column, 0)) for column in numbers]
+        zeros = before(zero)
+        halves = [before(np.where(zero, column, 0)) for column in numbers]
         for edge, summed in zip(edges, found, strict=True):
             for half, part in zip(halves, summed, strict=True):
                 part += np.where(taking, half[edge], 0)
@@ -71,7 +71,8 @@ def sums_up_to(
     return found
 
 
-def _before(column: np.ndarray) -> np.ndarray:
+def before(column: np.ndarray) -> np.ndarray:
+    """For each place, and the one after the last, the sum of what lies before it."""
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(column, dtype=np.int64)])
 
 
@@ -110,7 +111,7 @@ class Wavelet:
         self.levels: list[tuple[int, np.ndarray]] = []
         for bit in reversed(range(int(numbers.max(initial=0)).bit_length())):
             zero = (numbers >> bit) & 1 == 0
-            self.levels.append((bit, _before(zero)))
+            self.levels.append((bit, before(zero)))
             numbers = np.concatenate([numbers[zero], numbers[~zero]])
 
     def below(self, low: np.ndarray, high: np.ndarray, limit: np.ndarray) -> np.ndarray:
