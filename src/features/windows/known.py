@@ -92,7 +92,7 @@ def _in_order(table: pa.Table, entity: np.ndarray, at: np.ndarray, placed_by: st
     tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
     if len(tied):
         some = row[tied]
-        keys = pc.rank(table["_key"].take(pa.array(some)), tiebreaker="dense", null_placement="at_start").to_numpy()
+        keys = pc.rank(table["_key"].take(pa.array(some)), tiebreaker="dense").to_numpy()
         row[tied] = some[np.lexsort((keys, placed[some], at[some], entity[some]))]
     return row, ask[np.lexsort((at[ask], entity[ask]))]
 
