@@ -19,6 +19,8 @@ NEWEST = "_identity"  # of the store's own tables the one that stores of earlier
 _PUBLICATION = '"use_case", "definition", "watermark", "published_at", "expires_after", "reason", "refused"'
 _SERVED = '"use_case", "decision_key", "at", "moment", "watermark", "definition", "values"'
 
+Said = tuple[str, Sequence[Any]]  # a statement and its values
+
 
 class SqlStore(ABC):
     """An `OnlineStore` in a database; a subclass knows its driver and how tables are laid out there."""
@@ -38,8 +40,20 @@ class SqlStore(ABC):
         """Runs a statement; how many rows it changed."""
 
     @abstractmethod
-    def _store(self, said: Statements, rows: list[Row]) -> int:
-        """Puts at least one row, each of another key; how many were stored."""
+    def _several(self, asked: Sequence[Said]) -> list[list[Row]]:
+        """The rows of several statements."""
+
+    @abstractmethod
+    def _change_several(self, changes: Sequence[Said]) -> None:
+        """Runs at least one statement, each of another table: all of them, or after an error none."""
+
+    @abstractmethod
+    def _put_one(self, said: Statements, row: Row) -> Said:
+        """Puts one row."""
+
+    @abstractmethod
+    def _put_many(self, said: Statements, rows: list[Row]) -> int:
+        """Puts several rows, each of another key; how many were stored."""
 
     @abstractmethod
     def _forget(self, said: Statements, keys: Sequence[str], until: int) -> int:
@@ -54,9 +68,6 @@ class SqlStore(ABC):
         """Statements that create a table."""
 
     @abstractmethod
-    def _put_statement(self, table: Table) -> str: ...
-
-    @abstractmethod
     def _lock_layout(self) -> None:
         """Inside a transaction: until its end no other process creates or drops."""
 
@@ -66,6 +77,9 @@ class SqlStore(ABC):
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager[None]: ...
+
+    @abstractmethod
+    def turn(self) -> AbstractContextManager[None]: ...
 
     @abstractmethod
     def close(self) -> None: ...
@@ -120,7 +134,7 @@ class SqlStore(ABC):
             table = self._described(name)
             if table is None:
                 raise TableError(f"there is no online table {name!r}{suggestion(name, self.tables())}")
-            said = statements(table, self._name(name), self._put_statement(table), self._mark)
+            said = statements(table, self._name(name), self._mark)
             self._known[name] = said
         return said
 
@@ -129,16 +143,25 @@ class SqlStore(ABC):
     def put(self, table: str, rows: Iterable[Row]) -> int:
         said = self._of(table)
         found = newest(said.table, rows)
-        return self._store(said, found) if found else 0
+        if len(found) == 1:
+            return self._change(*self._put_one(said, found[0]))
+        return self._put_many(said, found) if found else 0
 
     def forget(self, table: str, keys: Sequence[str], until: int) -> int:
         return self._forget(self._of(table), keys, until) if keys else 0
 
     def window(self, table: str, entity: str, low: int | None, high: int) -> list[Row]:
-        return self._rows(self._of(table).window, (entity, ALWAYS if low is None else low, high)) if entity else []
+        return self._rows(*self._asking(table, entity, low, high))
 
     def windows(self, asked: Sequence[Asked]) -> list[list[Row]]:
-        return [self.window(*one) for one in asked]
+        return self._several([self._asking(*one) for one in asked])
+
+    def look(self, use_case: str, asked: Sequence[Asked]) -> tuple[Publication | None, list[list[Row]]]:
+        first, *rest = self._several([self._in_charge(use_case), *(self._asking(*one) for one in asked)])
+        return next(map(_publication, first), None), rest
+
+    def _asking(self, table: str, entity: str, low: int | None, high: int) -> Said:
+        return self._of(table).window, (entity or None, ALWAYS if low is None else low, high)  # nothing equals NULL
 
     def matching(self, table: str, column: str, value: str | None) -> list[Row]:
         said = self._of(table)
@@ -163,16 +186,18 @@ class SqlStore(ABC):
         self._change(sql, (*values, int(refused)))
 
     def publication(self, use_case: str) -> Publication | None:
-        found = self._recorded(use_case, 'AND "refused" = 0 ORDER BY "number" DESC LIMIT 1')
-        return found[0] if found else None
+        return next(map(_publication, self._rows(*self._in_charge(use_case))), None)
 
     def publications(self, use_case: str) -> list[Publication]:
-        return self._recorded(use_case, 'ORDER BY "number" DESC')
+        rows = self._rows(*self._recorded(use_case, 'ORDER BY "number" DESC'))
+        return [_publication(row) for row in rows]
 
-    def _recorded(self, use_case: str, rest: str) -> list[Publication]:
+    def _in_charge(self, use_case: str) -> Said:
+        return self._recorded(use_case, 'AND "refused" = 0 ORDER BY "number" DESC LIMIT 1')
+
+    def _recorded(self, use_case: str, rest: str) -> Said:
         name = self._name("_publications")
-        rows = self._rows(f'SELECT {_PUBLICATION} FROM {name} WHERE "use_case" = {self._mark} {rest}', (use_case,))
-        return [Publication(*(*rest, bool(refused))) for *rest, refused in rows]
+        return f'SELECT {_PUBLICATION} FROM {name} WHERE "use_case" = {self._mark} {rest}', (use_case,)
 
     def served(
         self,
@@ -183,10 +208,15 @@ class SqlStore(ABC):
         watermark: int,
         definition: str,
         values: Mapping[str, float | None],
+        rows: Sequence[tuple[str, Row]] = (),
     ) -> None:
         text = json.dumps({name: None if value != value else value for name, value in values.items()})
         sql = f"INSERT INTO {self._name('_served')} ({_SERVED}) VALUES ({self._marks(7)}) ON CONFLICT DO NOTHING"
-        self._change(sql, (use_case, decision_key, at, moment, watermark, definition, text))
+        changes: list[Said] = [(sql, (use_case, decision_key, at, moment, watermark, definition, text))]
+        for table, row in rows:
+            said = self._of(table)
+            changes += [self._put_one(said, one) for one in newest(said.table, [row])]
+        self._change_several(changes)
 
     def served_since(self, use_case: str, number: int, limit: int = 100_000) -> list[Served]:
         sql = (
@@ -232,3 +262,8 @@ class SqlStore(ABC):
             f"INSERT INTO {self._name(NEWEST)} SELECT '{uuid.uuid4().hex}' "
             f"WHERE NOT EXISTS (SELECT 1 FROM {self._name(NEWEST)})",
         ]
+
+
+def _publication(row: Row) -> Publication:
+    *rest, refused = row
+    return Publication(*(*rest, bool(refused)))

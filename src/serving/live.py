@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial, reduce
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from finlake.config import Config, Source, UseCase
-from finlake.errors import FreshnessError, SetupError
+from finlake.errors import FreshnessError, SetupError, TableError
 from finlake.features.definitions import (
     Selection,
     definition_digest,
@@ -27,7 +28,7 @@ from finlake.serving.assemble import Assemble, assembler, divided, finite
 from finlake.serving.open import open_store
 from finlake.serving.row import OwnRow, micros, typed
 from finlake.serving.state import LabelState, SetState
-from finlake.serving.store import OnlineStore, Publication, Table
+from finlake.serving.store import Asked, OnlineStore, Publication, Row, Table
 
 Values = dict[str, float | None]
 
@@ -95,21 +96,19 @@ class OnlineFeatures:
         this = OwnRow(self._scored, typed(self._scored, row))
         at = micros(this.raw[self._scored.happened_at])
         moment = at if known is None else micros(known)
-        publication = self._publication(moment)
-        late = (max(moment, publication.watermark) - at) / 3_600_000_000
-        if late > self._use_case.online.late.micros / 3_600_000_000:
-            raise FreshnessError(
-                f"this row of {self._scored.source} happened {late:,.0f} hours before what is known now, and online windows "
-                f"are kept for rows up to {self._use_case.online.late.text} late; finlake features computes it, or raise "
-                "online.late of the use case"
-            )
-        with self._store.transaction():
-            key = this.key(self._scored.key)
-            answer = Answer(key, self.values(this, at, moment), publication.watermark)
-            name = self._use_case.use_case
-            self._store.served(name, key, at, moment, answer.watermark, self.definition, answer.values)
-            self._apply(self._scored, this, moment)
-        return answer
+        name, key, windows = self._use_case.use_case, this.key(self._scored.key), self._windows(this, at)
+        labels = self._labels(self._scored)
+        asked = [*(window for _, window in windows), *(label.asked(this.key(label.columns)) for label in labels)]
+        # A row that is a report itself changes other rows too, step by step.
+        itself = any(label.source is self._scored for label in self.labels.values())
+        with self._store.turn():
+            watermark, found = self._look(asked, at, moment)
+            values = self._values(this, at, moment, windows, found[: len(windows)])
+            reports = zip(labels, found[len(windows) :], strict=True)
+            with self._store.transaction() if itself else nullcontext():
+                rows = self._rows(this, at, moment, {label.name: label.since(held) for label, held in reports})
+                self._store.served(name, key, at, moment, watermark, self.definition, values, rows)
+        return Answer(key, values, watermark)
 
     def tell(self, source: str, row: Mapping[str, Any], known: datetime) -> None:
         """A row of any source the features look at: a payment, a correction, a report. Told again, nothing changes."""
@@ -119,20 +118,26 @@ class OnlineFeatures:
     def tell_row(self, row: OwnRow, known: int) -> None:
         """The same for a row that has the contract's types already; `known` in microseconds."""
         with self._store.transaction():
-            self._apply(row.source, row, known)
+            for table, left in self._rows(row, micros(row.raw[row.source.happened_at]), known):
+                self._store.put(table, [left])
 
     def values(self, this: OwnRow, at: int, moment: int) -> Values:
         """Features from the rows that are in the store now; rows known after `moment` (microseconds) do not count."""
-        parts: dict[str, float | int | None] = {}
-        entities = [(one, this.text(one.row_set.entity)) for one in self.sets]
-        asked = [(one, one.asked(entity, at)) for one, entity in entities if entity is not None]
+        windows = self._windows(this, at)
+        return self._values(this, at, moment, windows, self._store.windows([window for _, window in windows]))
+
+    def _windows(self, this: OwnRow, at: int) -> list[tuple[SetState, Asked]]:
+        entities = ((one, this.text(one.row_set.entity)) for one in self.sets)
+        return [(one, one.asked(entity, at)) for one, entity in entities if entity is not None]
+
+    def _values(
+        self, this: OwnRow, at: int, moment: int, windows: list[tuple[SetState, Asked]], held: list[list[Row]]
+    ) -> Values:
+        parts: dict[str, float | int | None] = {name: None for one in self.sets for name in one.names}
         key = this.key(self._scored.key)
-        for (one, _), rows in zip(asked, self._store.windows([window for _, window in asked]), strict=True):
+        for (one, _), rows in zip(windows, held, strict=True):
             own = key if one.row_set.source is self._scored else None
             parts |= one.answers(rows, own, at, moment)
-        for one, entity in entities:
-            if entity is None:
-                parts |= dict.fromkeys(one.names)
         found: Values = {name: finite(assemble(parts, this, at)) for name, assemble in self._features.items()}
         for name, zone, trees, call in self._derived:
             look = partial(_look, this, found, zone)
@@ -141,18 +146,31 @@ class OnlineFeatures:
         plain = {name: _as_number(this.value(column, self._use_case.zone)) for name, column in self._own.items()}
         return {name: finite(plain[name]) if name in plain else found[name] for name in self._outputs}
 
-    def _apply(self, source: Source, this: OwnRow, known: int) -> None:
-        at = micros(this.raw[source.happened_at])
+    def _labels(self, source: Source) -> list[LabelState]:
+        """Those that windows over rows of the source look at."""
+        named = {label for one in self.sets if one.row_set.source is source for label in one.row_set.labels}
+        return [label for name, label in self.labels.items() if name in named]
+
+    def _rows(
+        self, this: OwnRow, at: int, known: int, reported: Mapping[str, int | None] | None = None
+    ) -> list[tuple[str, Row]]:
+        """What the windows shall hold of a row, with their tables; where it is a report, what it changes is stored.
+
+        Args:
+            this: the row.
+            at: when it happened.
+            known: when it was known.
+            reported: of each label, since when the row has stood as reported, where that was read before.
+        """
         for label in self.labels.values():
-            if label.source is source:
+            if label.source is this.source:
                 self._report(label, this, at, known)
-        mine = [one for one in self.sets if one.row_set.source is source]
-        reported = {
-            name: self.labels[name].reported(self._store, this.key(self.labels[name].columns))
-            for name in dict.fromkeys(label for one in mine for label in one.row_set.labels)
-        }
-        for one in mine:
-            self._store.put(one.table.name, [one.row(this, at, known, reported)])
+                reported = None
+        if reported is None:
+            labels = self._labels(this.source)
+            reported = {label.name: label.reported(self._store, this.key(label.columns)) for label in labels}
+        mine = [one for one in self.sets if one.row_set.source is this.source]
+        return [(one.table.name, one.row(this, at, known, reported)) for one in mine]
 
     def _report(self, label: LabelState, this: OwnRow, at: int, known: int) -> None:
         """A report is told: rows it is about change their state from its moment on."""
@@ -168,9 +186,27 @@ class OnlineFeatures:
                 ]
                 self._store.put(one.table.name, changed)
 
-    def _publication(self, moment: int) -> Publication:
+    def _look(self, asked: list[Asked], at: int, moment: int) -> tuple[int, list[list[Row]]]:
+        """The watermark of what a row that happened `at` may be answered from, and what was asked for."""
         name = self._use_case.use_case
-        found = self._store.publication(name)
+        try:
+            publication, found = self._store.look(name, asked)
+        except TableError:
+            # There are no tables of definitions that were not published yet, or were replaced.
+            self._in_charge(self._store.publication(name), moment)
+            raise
+        watermark = self._in_charge(publication, moment).watermark
+        late = (max(moment, watermark) - at) / 3_600_000_000
+        if late > self._use_case.online.late.micros / 3_600_000_000:
+            raise FreshnessError(
+                f"this row of {self._scored.source} happened {late:,.0f} hours before what is known now, and online windows "
+                f"are kept for rows up to {self._use_case.online.late.text} late; finlake features computes it, or raise "
+                "online.late of the use case"
+            )
+        return watermark, found
+
+    def _in_charge(self, found: Publication | None, moment: int) -> Publication:
+        name = self._use_case.use_case
         if found is None or found.definition != self.definition:
             built = f"definitions {found.definition}" if found else "nothing yet"
             raise FreshnessError(

@@ -79,20 +79,21 @@ class Statements:
     """The statements of one table, made once."""
 
     table: Table
-    put: str
+    put: str  # one row
     window: str
     prune: str
     matching: dict[str, str]
 
 
-def statements(table: Table, name: str, put: str, mark: str) -> Statements:
-    """Reading statements of a table that the database calls `name`, with `mark` for each value."""
+def statements(table: Table, name: str, mark: str) -> Statements:
+    """Statements of a table that the database calls `name`, with `mark` for each value."""
+    marks = ", ".join([mark] * (len(OWN) + len(table.columns)))
     values = "".join(f", {identifier(column.name)}" for column in table.columns)
     before = f'SELECT "key", "at", "since"{values} FROM {name} WHERE "entity" = {mark}'
     order = 'ORDER BY "at", "since", "key"'
     return Statements(
         table,
-        put,
+        f"INSERT INTO {name} AS held VALUES ({marks}) {replacing(table)}",
         f'{before} AND "at" >= {mark} AND "at" < {mark} {order}',
         f'DELETE FROM {name} WHERE "at" < {mark}',
         {

@@ -7,13 +7,13 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 from finlake.errors import BusyError, FinlakeError, SetupError, TableError
-from finlake.serving.base import NEWEST, SqlStore
-from finlake.serving.sql import OWN, Statements, identifier, replacing
+from finlake.serving.base import NEWEST, Said, SqlStore
+from finlake.serving.sql import Statements, identifier
 from finlake.serving.store import Row, Table
 
 WAIT = 10.0  # seconds
@@ -92,6 +92,9 @@ class SqliteStore(SqlStore):
         finally:
             self._depth -= 1
 
+    def turn(self) -> AbstractContextManager[None]:
+        return self.transaction()
+
     def _open(self) -> bool:
         """Whether there is something to undo: a full disk ends a transaction, as closing does."""
         try:
@@ -111,9 +114,19 @@ class SqliteStore(SqlStore):
         except (sqlite3.Error, OverflowError) as error:
             raise self._said(error) from error
 
-    def _store(self, said: Statements, rows: list[Row]) -> int:
-        if len(rows) == 1:
-            return self._change(said.put, rows[0])
+    def _several(self, asked: Sequence[Said]) -> list[list[Row]]:
+        return [self._rows(*one) for one in asked]
+
+    def _change_several(self, changes: Sequence[Said]) -> None:
+        # A savepoint inside of a transaction would copy every page that is changed.
+        with nullcontext() if self._depth else self.transaction():
+            for one in changes:
+                self._change(*one)
+
+    def _put_one(self, said: Statements, row: Row) -> Said:
+        return said.put, row
+
+    def _put_many(self, said: Statements, rows: list[Row]) -> int:
         with self.transaction():
             try:
                 return self._connection.executemany(said.put, rows).rowcount
@@ -137,11 +150,6 @@ class SqliteStore(SqlStore):
                 for column in sorted(set(table.indexed))
             ),
         ]
-
-    def _put_statement(self, table: Table) -> str:
-        name = self._name(table.name)
-        marks = self._marks(len(OWN) + len(table.columns))
-        return f"INSERT INTO {name} AS held VALUES ({marks}) {replacing(table)}"
 
     def _lock_layout(self) -> None:
         """A transaction has the only lock there is."""

@@ -32,9 +32,16 @@ class LabelState:
     def positive(self, report: OwnRow) -> bool:
         return bool(self._positive(lambda expr: report.value(expr, self._zone)))
 
+    def asked(self, match: str) -> Asked:
+        """The window of the store that holds every report of a row."""
+        return self.table.name, match, None, _EVER
+
+    def since(self, reports: Sequence[Row]) -> int | None:
+        """Since when a row with these reports has stood as reported; None where it does not."""
+        return min((row[2] for row in reports if row[3]), default=None)
+
     def reported(self, store: OnlineStore, match: str) -> int | None:
-        """Since when a row has stood as reported; None where it does not."""
-        return min((row[2] for row in store.window(self.table.name, match, None, _EVER) if row[3]), default=None)
+        return self.since(store.window(*self.asked(match)))
 
 
 class SetState:

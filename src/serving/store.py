@@ -127,6 +127,9 @@ class OnlineStore(Protocol):
     def windows(self, asked: Sequence[Asked]) -> list[list[Row]]:
         """Several windows at once; a server is asked in one go."""
 
+    def look(self, use_case: str, asked: Sequence[Asked]) -> tuple[Publication | None, list[list[Row]]]:
+        """The publication in charge and several windows; a server is asked in one go."""
+
     def matching(self, table: str, column: str, value: str | None) -> list[Row]:
         """Rows in which an indexed column has this value; None matches none.
 
@@ -158,10 +161,12 @@ class OnlineStore(Protocol):
         watermark: int,
         definition: str,
         values: Mapping[str, float | None],
+        rows: Sequence[tuple[str, Row]] = (),
     ) -> None:
-        """Appends what was answered to the log; nothing in it ever changes.
+        """Appends what was answered to the log, where nothing ever changes, and puts the rows that it leaves behind.
 
-        The same (use_case, decision_key, moment, watermark) again adds nothing, as long as the log holds the line.
+        Line and rows are stored together, or after an error none of them; a server is told in one go. The same
+        (use_case, decision_key, moment, watermark) again adds no line, as long as the log holds the first.
 
         Args:
             use_case: name of the use case.
@@ -171,6 +176,7 @@ class OnlineStore(Protocol):
             watermark: of the publication in charge.
             definition: of the publication in charge.
             values: each feature; NaN is stored as None.
+            rows: each with its table, at most one of a table; as `put` takes and keeps them.
         """
 
     def served_since(self, use_case: str, number: int, limit: int = 100_000) -> list[Served]:
@@ -190,6 +196,12 @@ class OnlineStore(Protocol):
 
         Inside of another it can fail alone. After an error of the store leave the block: on a server nothing more can
         be done in it. Keep it short, as other writers may have to wait for its end.
+        """
+
+    def turn(self) -> AbstractContextManager[None]:
+        """To read inside and then to write: in a file a `transaction`, as one process writes at a time.
+
+        On a server, where nobody has to wait, each call commits itself as it does outside.
         """
 
     def close(self) -> None:
