@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
+
+from pyspark.sql import SparkSession
 
 from benchmarks import scoring
 from benchmarks.measure import compare, line
@@ -23,6 +25,8 @@ from finlake.config import Config, Target
 from finlake.lakehouse import open_lake
 from finlake.lakehouse.session import open_session
 
+PARTS = ("silver", "features", "scoring", "steps")
+
 
 def main() -> None:
     """Prints one line for each measurement: ours, the reference, their ratio."""
@@ -30,36 +34,51 @@ def main() -> None:
     options.add_argument("--rows", type=int, default=1_000_000, help="rows of the generated table")
     options.add_argument("--repeat", type=int, default=3, help="runs of each; the median counts")
     options.add_argument("--lake", type=Path, default=Path("lake"), help="a lake whose steps have run, for their speed")
+    options.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="what to measure; default: all")
     given = options.parse_args()
-    config = configuration()
     spark = open_session()
     with tempfile.TemporaryDirectory() as folder:
-        received, versions = f"{folder}/received", f"{folder}/versions"
-        generated(spark, given.rows).write.parquet(received)
-        silver(spark.read.parquet(received), config.source("payments")).write.parquet(versions)
+        if {"silver", "features"} & set(given.only):
+            payments(spark, Path(folder), given.rows, given.repeat, given.only)
+        if "scoring" in given.only:
+            scored(spark, Path(folder), given.rows, given.repeat)
+    if "steps" in given.only:
+        steps(given.lake)
+
+
+def payments(spark: SparkSession, folder: Path, rows: int, repeat: int, only: Sequence[str]) -> None:
+    """Silver and windows."""
+    config = configuration()
+    received, versions = f"{folder}/received", f"{folder}/versions"
+    generated(spark, rows).write.parquet(received)
+    silver(spark.read.parquet(received), config.source("payments")).write.parquet(versions)
+    if "silver" in only:
         compare(
-            f"silver: versions of {given.rows:,} rows, beside DuckDB",
+            f"silver: versions of {rows:,} rows",
             lambda: count(silver(spark.read.parquet(received), config.source("payments"))),
-            lambda: duckdb_versions(received),
-            given.repeat,
+            {"DuckDB": lambda: duckdb_versions(received)},
+            repeat,
         )
-        for name, beside in (("DuckDB", duckdb_windows), ("Polars", polars_windows)):
-            compare(
-                f"features: 5 windows over {given.rows:,} rows, beside {name}",
-                lambda: count(windows(spark.read.parquet(versions), config)),
-                partial(beside, versions),
-                given.repeat,
-            )
-        table, artefact = f"{folder}/features", scoring.learnt()
-        scoring.feature_table(spark, given.rows, table)
-        read = spark.read.format("delta").load
+    if "features" in only:
         compare(
-            f"scoring: {given.rows:,} rows × {len(scoring.FEATURES)}, Delta to Delta, beside the raw booster",
-            lambda: scoring.ours(read(table), artefact, config.use_case("measured"), f"{folder}/scores"),
-            lambda: scoring.raw(read(table), artefact, f"{folder}/raw"),
-            given.repeat,
+            f"features: 5 windows over {rows:,} rows",
+            lambda: count(windows(spark.read.parquet(versions), config)),
+            {"DuckDB": lambda: duckdb_windows(versions), "Polars": lambda: polars_windows(versions)},
+            repeat,
         )
-    steps(given.lake)
+
+
+def scored(spark: SparkSession, folder: Path, rows: int, repeat: int) -> None:
+    """From features to scores."""
+    table, artefact = f"{folder}/features", scoring.learnt()
+    scoring.feature_table(spark, rows, table)
+    read = spark.read.format("delta").load
+    compare(
+        f"scoring: {rows:,} rows × {len(scoring.FEATURES)}, Delta to Delta",
+        lambda: scoring.ours(read(table), artefact, configuration().use_case("measured"), f"{folder}/scores"),
+        {"the raw booster": lambda: scoring.raw(read(table), artefact, f"{folder}/raw")},
+        repeat,
+    )
 
 
 def steps(lake: Path) -> None:

@@ -55,7 +55,11 @@ def training_data(step: Step, use_case: UseCase) -> TrainingData:
     table = f"features.training_{name}"
     lake.overwrite(table, made, about=f"Training set of {name}: decisions with mature labels, in their parts")
     stored = lake.read(table)
-    _audit(step, use_case, stored, versions)
+    definition = definition_digest(use_case, config)
+    if learnt := _learnt_from(step, name, lake.digest(stored), definition):
+        step.say(f"{name} v{learnt} learnt from these very rows, which were audited then")
+    else:
+        _audit(step, use_case, stored, versions)
     counted = {
         row["part"]: row
         for row in stored.groupBy("part").agg(F.count("label").alias("rows"), F.sum("label").alias("hits")).collect()
@@ -68,7 +72,7 @@ def training_data(step: Step, use_case: UseCase) -> TrainingData:
     return TrainingData(
         table,
         outputs,
-        definition_digest(use_case, config),
+        definition,
         _days(bounds, use_case),
         _share_known(features, known, bounds),
     )
@@ -138,6 +142,15 @@ def _labelled(
     assert span is not None
     bounds = split_bounds(use_case, step.now, span["first"], span["last"])
     return labels(decided, periods, use_case, scored, step.now), bounds
+
+
+def _learnt_from(step: Step, use_case: str, digest: str, definition: str) -> str:
+    """The version of a model that learnt from these rows by these definitions; empty where there is none."""
+    if not step.lake.exists("ops.models"):
+        return ""
+    same = (F.col("training_digest") == digest) & (F.col("definition") == definition)
+    found = step.lake.read("ops.models").where((F.col("use_case") == use_case) & same).first()
+    return str(found["version"]) if found else ""
 
 
 def _audit(step: Step, use_case: UseCase, stored: DataFrame, versions: Mapping[str, DataFrame]) -> None:

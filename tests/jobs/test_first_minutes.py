@@ -68,6 +68,7 @@ def test_running_the_jobs_again_changes_no_table_of_data(demo: Demo):
     done = demo.inside("run", "nightly")
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("nothing new since") == 2, done.stderr
+    assert done.stderr.count("learnt from these very rows, which were audited then") == 2, done.stderr
     done = demo.inside("score")
     assert done.returncode == 0 and done.stderr.count("nothing new") == 2, done.stderr
     assert state() == before
