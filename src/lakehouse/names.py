@@ -68,6 +68,27 @@ def tables_in(sql: str) -> list[str]:
     return list(found)
 
 
+_MOVING = frozenset(
+    "current_date current_datetime current_time current_timestamp current_timezone current_user input_file_name "
+    "localtimestamp monotonically_increasing_id rand randn randstr session_user shuffle spark_partition_id uniform "
+    "user uuid".split()
+)
+
+
+def moves_by_itself(sql: str) -> bool:
+    """Whether a statement asks for the time, for chance or for its reader: the same tables may give another answer.
+
+    Raises:
+        TableError: the text is not SQL.
+    """
+    for tree in _parsed(sql):
+        named = {node.name if isinstance(node, exp.Anonymous) else node.sql_name() for node in tree.find_all(exp.Func)}
+        bare = {node.name for node in tree.find_all(exp.Column) if not node.table}  # these need no brackets
+        if _MOVING & {name.lower() for name in named | bare}:
+            return True
+    return False
+
+
 def kinds_of(sql: str) -> list[str]:
     """What each statement of a text is, for example `select`.
 

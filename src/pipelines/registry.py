@@ -28,6 +28,7 @@ ONE_BY_ONE = ("train", "promote", "score")  # their functions take one use case
 REBUILDS = {
     "refine": "Make silver again from all of bronze, by the contract of today.",
     "networks": "Take every snapshot again, from what silver holds now.",
+    "marts": "Build every mart again, also where nothing it reads has changed.",
     "features": "Compute every decision again, not only those that news touches.",
     "online": "Publish all of it again, not only what changed.",
 }

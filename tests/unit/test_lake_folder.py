@@ -8,7 +8,7 @@ import pytest
 
 from finlake.errors import SetupError, TableError
 from finlake.lakehouse.format import check_format, is_lake
-from finlake.lakehouse.names import READING, kinds_of
+from finlake.lakehouse.names import READING, kinds_of, moves_by_itself
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,16 @@ def test_a_query_reads(query: str) -> None:
 )  # fmt: skip
 def test_what_changes_the_lake_does_not_count_as_reading(query: str) -> None:
     assert not set(kinds_of(query)) & set(READING)
+
+
+@pytest.mark.parametrize("what", ["now()", "CURRENT_DATE", "rand(7)", "uuid()", "unix_timestamp()", "localtimestamp"])
+def test_what_asks_for_the_time_or_for_chance_moves_by_itself(what: str) -> None:
+    assert moves_by_itself(f"SELECT a, {what} AS b FROM silver.a")
+    assert moves_by_itself(f"SELECT a FROM (SELECT a FROM silver.a WHERE b < {what})")
+
+
+def test_what_tables_alone_decide_does_not_move() -> None:
+    assert not moves_by_itself("SELECT count(*), row_number() OVER (ORDER BY a), t.user, to_date(now) FROM silver.a AS t")
 
 
 def test_what_is_no_sql_is_refused_with_its_place() -> None:
