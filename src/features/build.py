@@ -143,6 +143,9 @@ def _with_components(
         F.struct(*(name for name in frame.columns if name not in META)).alias("_brought"),
     )
     rows = window_rows(versions, row_set, config, earliest)
+    at = row_set.source.happened_at if row_set.clock == "event" else ""
+    if not same and set(row_set.source.key) <= {row_set.entity, at}:  # no two rows of one time to be told apart
+        rows = rows.withColumn("_key", F.lit(None).cast("string"))
     asking = Asking(
         own_rows=same,
         own_early=same and (row_set.clock == "known" or use_case.score.as_of == "happened_at"),
