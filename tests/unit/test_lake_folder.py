@@ -36,7 +36,9 @@ def test_what_asks_for_the_time_or_for_chance_moves_by_itself(what: str) -> None
 
 
 def test_what_tables_alone_decide_does_not_move() -> None:
-    assert not moves_by_itself("SELECT count(*), row_number() OVER (ORDER BY a), t.user, to_date(now) FROM silver.a AS t")
+    assert not moves_by_itself(
+        "SELECT count(*), row_number() OVER (ORDER BY a), t.user, to_date(now) FROM silver.a AS t"
+    )
 
 
 def test_what_is_no_sql_is_refused_with_its_place() -> None:
