@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,15 @@ PARTS = [
     Part("ever", "sum", "_v0", None, -50),
     Part("high", "max", "_v0", -400, -1),
     Part("mean", "sum", "_v1", -90, -1),
+    Part("latest", "last", "_v0", -400, -1),
+    Part("latest_ever", "last_time", "_v0", None, -30),
+    Part("earliest", "first", "_v1", -90, -1),
 ]
+
+
+COMES_TO: dict[str, Callable[[list[float]], float]] = {
+    "sum": sum, "max": max, "first": lambda held: held[0], "last": lambda held: held[-1], "last_time": max,
+}  # fmt: skip
 
 
 def world(seed: int, size: int) -> list[dict[str, Any]]:
@@ -55,7 +64,7 @@ def reference(rows: list[dict[str, Any]], part: Part) -> dict[str, float | None]
     for decision in (row for row in rows if row["_id"]):
         moment, at = decision["_from"], decision["_at"]
         held = [
-            row[part.value]
+            row["_at" if part.function == "last_time" else part.value]
             for row in rows
             if row["_key"] and row["_key"] != decision["_id"] and row["_entity"] == decision["_entity"]
             and row["_from"] <= moment < row["_until"] and row["_at"] <= at + part.high
@@ -64,7 +73,7 @@ def reference(rows: list[dict[str, Any]], part: Part) -> dict[str, float | None]
         if part.function == "count":
             found[decision["_id"]] = len(held)
         else:
-            found[decision["_id"]] = {"sum": sum, "max": max}[part.function](held) if held else None
+            found[decision["_id"]] = COMES_TO[part.function](held) if held else None
     return found
 
 
@@ -96,12 +105,11 @@ def test_rows_come_in_any_order_and_those_of_one_moment_are_in_the_order_of_thei
     first = {row["_key"]: row for row in reversed(world(5, 200)) if row["_key"]}.values()
     asked = [row for row in world(5, 200) if row["_id"]]
     rows = [{**row, "_at": row["_at"] // 100, "_from": row["_from"] // 100 * 100} for row in (*first, *asked)]
-    parts = [*PARTS, Part("latest", "last", "_v1", -400, -1)]
     found = []
     for order in (range(len(rows)), range(len(rows))[::-1], np.random.default_rng(0).permutation(len(rows))):
         placed = [rows[place] for place in order]
         ids = [row["_id"] for row in placed if row["_id"]]
-        got = known_answers(table(placed), parts, Asking(own_rows=True, own_early=True))
+        got = known_answers(table(placed), PARTS, Asking(own_rows=True, own_early=True))
         told = {name: np.where(known, value, np.inf) for name, (value, known) in got.items()}
         found.append({name: dict(zip(ids, values, strict=True)) for name, values in told.items()})
     assert found[0] == found[1] == found[2]

@@ -53,15 +53,15 @@ def highest(held: Held) -> Answer:
 
 
 def earliest_value(held: Held) -> Answer:
-    return _at(held.value, held.low, held.some), held.some
+    return at_places(held.value, held.low, held.some), held.some
 
 
 def latest_value(held: Held) -> Answer:
-    return _at(held.value, held.high - 1, held.some), held.some
+    return at_places(held.value, held.high - 1, held.some), held.some
 
 
 def latest_time(held: Held) -> Answer:
-    return _at(held.at, held.high - 1, held.some), held.some
+    return at_places(held.at, held.high - 1, held.some), held.some
 
 
 def deviation(held: Held) -> Answer:
@@ -155,7 +155,8 @@ def _count_log_count(count: int) -> int:
     return round(count * math.log(count) * _SCALE) if count else 0
 
 
-def _at(column: np.ndarray, place: np.ndarray, some: np.ndarray) -> np.ndarray:
+def at_places(column: np.ndarray, place: np.ndarray, some: np.ndarray) -> np.ndarray:
+    """The values at places; anything where there is none."""
     return column[np.where(some, place, 0)] if len(column) else np.zeros(len(place), column.dtype)
 
 

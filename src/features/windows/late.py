@@ -9,9 +9,10 @@ import numpy as np
 
 from finlake.features.windows import NEVER
 from finlake.features.windows.answers import Asked, Part, Rows, answers
-from finlake.features.windows.functions import Answer
+from finlake.features.windows.functions import Answer, at_places
 from finlake.features.windows.ranges import before, first_at_or_after, sums_up_to
 
+_ENDS = {"first": 1, "last": -1, "last_time": -1}  # where to go on from the end of a frame
 _GATHERED = 2_000_000  # versions looked at together
 
 
@@ -38,10 +39,12 @@ class Late:
     key: np.ndarray
 
     def answers(self, versions: Versions, parts: Sequence[Part]) -> dict[str, Answer]:
-        """Counts and sums of whole numbers without looking at each row of a window, the others by looking."""
+        """Counts, sums of whole numbers, first and last without looking at each row of a window, the others by looking."""
         summed = [part for part in parts if _sum_of_whole(part, versions)]
-        looked = [part for part in parts if part not in summed]
+        ends = [part for part in parts if part.function in _ENDS]
+        looked = [part for part in parts if part not in (*summed, *ends)]
         found = _sums(versions, self, summed) if summed else {}
+        found |= {part.name: _end(versions, self, part) for part in ends}
         if looked:
             pieces = [_looked_at(versions, piece, looked) for piece in self._bounded(versions, looked)]
             for part in looked:
@@ -132,6 +135,23 @@ def _own(versions: Versions, late: Late) -> tuple[np.ndarray, np.ndarray]:
     same = versions.rows.entity[place] == late.asked.entity[which]
     seen = same & (versions.since[place] <= moment) & (versions.until[place] > moment)
     return which[seen], place[seen]
+
+
+def _end(versions: Versions, late: Late, part: Part) -> Answer:
+    """The first or last version of a frame that was visible: most are, so it is found after few steps from the end."""
+    (value, known), step = versions.rows.values[part.value], _ENDS[part.function]
+    low, high = versions.edge(late.asked, part.low), versions.edge(late.asked, part.high + 1)
+    place = low.copy() if step > 0 else high - 1
+    looking = np.flatnonzero(low < high)
+    while len(looking):
+        there, moment = place[looking], late.moment[looking]
+        seen = (versions.since[there] <= moment) & (versions.until[there] > moment) & known[there]
+        looking = looking[~seen | (versions.key[there] == late.key[looking])]
+        place[looking] += step
+        looking = looking[(low[looking] <= place[looking]) & (place[looking] < high[looking])]
+    some = (low <= place) & (place < high)
+    column = versions.rows.at if part.function == "last_time" else value
+    return at_places(column, place, some), some
 
 
 def _looked_at(versions: Versions, late: Late, parts: Sequence[Part]) -> dict[str, Answer]:
