@@ -19,6 +19,7 @@ PARTS = [
     Part("ever", "sum", "_v0", None, -50),
     Part("high", "max", "_v0", -400, -1),
     Part("mean", "sum", "_v1", -90, -1),
+    Part("low", "min", "_v1", None, -1),
     Part("latest", "last", "_v0", -400, -1),
     Part("latest_ever", "last_time", "_v0", None, -30),
     Part("earliest", "first", "_v1", -90, -1),
@@ -26,7 +27,7 @@ PARTS = [
 
 
 COMES_TO: dict[str, Callable[[list[float]], float]] = {
-    "sum": sum, "max": max, "first": lambda held: held[0], "last": lambda held: held[-1], "last_time": max,
+    "sum": sum, "max": max, "min": min, "first": lambda held: held[0], "last": lambda held: held[-1], "last_time": max,
 }  # fmt: skip
 
 
@@ -77,7 +78,7 @@ def reference(rows: list[dict[str, Any]], part: Part) -> dict[str, float | None]
     return found
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(8))
 def test_a_window_holds_the_versions_visible_at_the_decision_and_never_its_own(seed: int) -> None:
     rows = world(seed, 120)
     got = known_answers(table(rows), PARTS, Asking(own_rows=True, own_early=True))

@@ -13,6 +13,7 @@ from finlake.features.windows.functions import Answer, at_places
 from finlake.features.windows.ranges import before, first_at_or_after, sums_up_to
 
 _ENDS = {"first": 1, "last": -1, "last_time": -1}  # where to go on from the end of a frame
+_EXTREMES = {"min": np.minimum, "max": np.maximum}
 _GATHERED = 2_000_000  # versions looked at together
 
 
@@ -24,6 +25,12 @@ class Versions:
     since: np.ndarray
     until: np.ndarray
     key: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def take(self, some: np.ndarray) -> Versions:
+        """Some of them, still in order."""
+        values = {name: (value[some], known[some]) for name, (value, known) in self.rows.values.items()}
+        rows = Rows(self.rows.entity[some], self.rows.at[some], values)
+        return Versions(rows, self.since[some], self.until[some], self.key[some])
 
     def edge(self, asked: Asked, offset: int | None) -> np.ndarray:
         moment = asked.at + offset if offset is not None else np.full(len(asked.at), self.rows.at.min(initial=0))
@@ -39,17 +46,25 @@ class Late:
     key: np.ndarray
 
     def answers(self, versions: Versions, parts: Sequence[Part]) -> dict[str, Answer]:
-        """Counts, sums of whole numbers, first and last without looking at each row of a window, the others by looking."""
+        """Counts, sums of whole numbers, first and last without looking at each row of a window, extremes by looking at
+        the few that not all could see, the others by looking.
+        """
         summed = [part for part in parts if _sum_of_whole(part, versions)]
         ends = [part for part in parts if part.function in _ENDS]
-        looked = [part for part in parts if part not in (*summed, *ends)]
+        extremes = [part for part in parts if part.function in _EXTREMES]
+        others = [part for part in parts if part not in (*summed, *ends, *extremes)]
         found = _sums(versions, self, summed) if summed else {}
         found |= {part.name: _end(versions, self, part) for part in ends}
-        if looked:
-            pieces = [_looked_at(versions, piece, looked) for piece in self._bounded(versions, looked)]
-            for part in looked:
-                value, known = zip(*(piece[part.name] for piece in pieces), strict=True)
-                found[part.name] = np.concatenate(value), np.concatenate(known)
+        found |= _extremes(versions, self, extremes) if extremes else {}
+        return found | (self.looking(versions, others) if others else {})
+
+    def looking(self, versions: Versions, parts: Sequence[Part]) -> dict[str, Answer]:
+        """By looking at every version in the frames."""
+        found: dict[str, Answer] = {}
+        pieces = [_looked_at(versions, piece, parts) for piece in self._bounded(versions, parts)]
+        for part in parts:
+            value, known = zip(*(piece[part.name] for piece in pieces), strict=True)
+            found[part.name] = np.concatenate(value), np.concatenate(known)
         return found
 
     def _bounded(self, versions: Versions, parts: Sequence[Part]) -> Iterator[Late]:
@@ -152,6 +167,25 @@ def _end(versions: Versions, late: Late, part: Part) -> Answer:
     some = (low <= place) & (place < high)
     column = versions.rows.at if part.function == "last_time" else value
     return at_places(column, place, some), some
+
+
+def _extremes(versions: Versions, late: Late, parts: Sequence[Part]) -> dict[str, Answer]:
+    """Of the versions that every later decision saw as of rows that all count; of the others by looking."""
+    high = max(part.high for part in parts)
+    first = _first_moment(versions, late, high)
+    seen = versions.until > first
+    always = seen & (versions.since <= first) & (versions.until == NEVER)
+    which, place = _own(versions, late)
+    always[place[versions.rows.at[place] - late.asked.at[which] <= high]] = (
+        False  # one decision does not see it: its own
+    )
+    found = answers(versions.take(always).rows, late.asked, parts)
+    looked = late.looking(versions.take(seen & ~always), parts)
+    for part in parts:
+        (value, known), (other, there) = found[part.name], looked[part.name]
+        both = _EXTREMES[part.function](value, other)
+        found[part.name] = np.where(known & there, both, np.where(known, value, other)), known | there
+    return found
 
 
 def _looked_at(versions: Versions, late: Late, parts: Sequence[Part]) -> dict[str, Answer]:
