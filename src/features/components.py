@@ -19,8 +19,8 @@ BROUGHT = ("_id", "_at", "_from", "_until", "_brought")
 def window_components(rows: DataFrame, asked: DataFrame, row_set: RowSet, asking: Asking) -> DataFrame:
     """`BROUGHT` and the components of each decision, from what was known at its moment.
 
-    Spark brings the rows of an entity together, by one number, which it sorts several times as fast as rows by several
-    columns; within an entity the kernel sorts. The work grows with the rows, whatever the windows hold. What decisions
+    Spark brings the rows of an entity together, by one number: it sorts numbers by their digits, and rows of several
+    columns by comparing them. Within an entity the kernel sorts. The work grows with the rows, whatever the windows hold. What decisions
     bring passes through, because finding it again by a join would shuffle and sort it once more.
 
     Args:

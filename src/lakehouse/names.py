@@ -76,17 +76,29 @@ _MOVING = frozenset(
 
 
 def moves_by_itself(sql: str) -> bool:
-    """Whether a statement asks for the time, for chance or for its reader: the same tables may give another answer.
+    """Whether the same tables of the lake may give another answer: a statement asks for the time, for chance or for its
+    reader, or reads something else (another catalog, files, a function of the catalog).
 
     Raises:
         TableError: the text is not SQL.
     """
-    for tree in _parsed(sql):
-        named = {node.name if isinstance(node, exp.Anonymous) else node.sql_name() for node in tree.find_all(exp.Func)}
-        bare = {node.name for node in tree.find_all(exp.Column) if not node.table}  # these need no brackets
-        if _MOVING & {name.lower() for name in named | bare}:
-            return True
-    return False
+    return any(_asks_more(tree) or _reads_more(tree) for tree in _parsed(sql))
+
+
+def _asks_more(tree: exp.Expression) -> bool:
+    named = {node.name if isinstance(node, exp.Anonymous) else node.sql_name() for node in tree.find_all(exp.Func)}
+    bare = {node.name for node in tree.find_all(exp.Column) if not node.table}  # these need no brackets
+    return bool(_MOVING & {name.lower() for name in named | bare})
+
+
+def _reads_more(tree: exp.Expression) -> bool:
+    named = {part.alias for part in tree.find_all(exp.CTE)}
+    if any(isinstance(part, exp.Anonymous) for dot in tree.find_all(exp.Dot) for part in dot.iter_expressions()):
+        return True
+    return any(
+        table.catalog or (table.db not in SCHEMAS and (table.db or table.name not in named))
+        for table in tree.find_all(exp.Table)
+    )
 
 
 def kinds_of(sql: str) -> list[str]:

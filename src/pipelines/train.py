@@ -37,7 +37,9 @@ def train(step: Step, use_case: str) -> Values:
     step.figure("labels_known", data.labels_known, use_case=use_case, tables=[data.table])
     text = f"{data.labels_known:.0%} of test labels mature"
     step.figure("note.labels_known", data.labels_known, text=text, use_case=use_case, tables=[data.table])
-    return train_on(step, chosen, data.table, data.features, definition=data.definition, split=data.split)
+    return train_on(
+        step, chosen, data.table, data.features, definition=data.definition, split=data.split, digest=data.digest
+    )
 
 
 def train_on(
@@ -48,11 +50,12 @@ def train_on(
     *,
     definition: str = "",
     split: dict[str, list[str]] | None = None,
+    digest: str = "",
 ) -> Values:
-    """Trains on a training set that is stored in `table`."""
+    """Trains on a training set that is stored in `table`, with its `digest` where it is known."""
     lake, name = step.lake, use_case.use_case
     frame = lake.read(table)
-    digest = lake.digest(frame)
+    digest = digest or lake.digest(frame)
     step.digests[table] = digest
     import_module("pyspark.ml")  # before trials are written from a thread: two first imports at once fail
     step.say("opening MLflow (the first time it creates its database)")

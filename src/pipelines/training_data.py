@@ -29,6 +29,7 @@ class TrainingData:
     table: str
     features: list[str]
     definition: str
+    digest: str
     split: dict[str, list[str]]  # part -> first and last day
     labels_known: float  # share of the test period's decisions whose label has matured
 
@@ -55,8 +56,8 @@ def training_data(step: Step, use_case: UseCase) -> TrainingData:
     table = f"features.training_{name}"
     lake.overwrite(table, made, about=f"Training set of {name}: decisions with mature labels, in their parts")
     stored = lake.read(table)
-    definition = definition_digest(use_case, config)
-    if learnt := _learnt_from(step, name, lake.digest(stored), definition):
+    definition, digest = definition_digest(use_case, config), lake.digest(stored)
+    if learnt := _learnt_from(step, name, digest, definition):
         step.say(f"{name} v{learnt} learnt from these very rows, which were audited then")
     else:
         _audit(step, use_case, stored, versions)
@@ -73,6 +74,7 @@ def training_data(step: Step, use_case: UseCase) -> TrainingData:
         table,
         outputs,
         definition,
+        digest,
         _days(bounds, use_case),
         _share_known(features, known, bounds),
     )

@@ -103,7 +103,7 @@ class PostgresStore(SqlStore):
             raise self._said(error) from error
 
     def _change_several(self, changes: Sequence[Said]) -> None:
-        """As one statement, which took half the time of a pipeline of several when both were measured."""
+        """As one statement: on a local socket a pipeline of several costs as much as one after the other."""
         first, *others = changes
         parts = ", ".join(f"change_{n} AS ({sql})" for n, (sql, _) in enumerate(others))
         values = [value for _, values in (*others, first) for value in values]

@@ -93,3 +93,21 @@ def test_layout_does_not_matter_and_what_came_later_does_not_change_earlier_deci
 def truncated(version: Version, until: datetime) -> Version:
     """The version as silver held it at that moment."""
     return replace(version, known_to=None if version.known_to and version.known_to > until else version.known_to)
+
+
+def test_rows_of_another_source_that_share_a_moment_are_in_the_order_of_their_keys(spark):
+    fired = "case when verdict = 'confirmed' then 1 else 0 end"
+    told = {"first_told_3d": {"first": fired, "windows": ["3d"]}, "last_told": {"lookup": fired}}
+    conf = config({"told": {"entity": "payment_id", "source": "reports", "features": told}}, "known_at")
+    later = START + timedelta(days=1)
+    paid = {"payment_id": "p", "card": "c", "shop": "s", "paid_at": later, "amount": None, "items": 1, "km": 1.0}
+    payments = [Version("p", {**paid, "outcome": None, "sent_at": later}, later, later, None)]
+
+    def report(number: int) -> Version:
+        verdict = "confirmed" if number == 9 else "dismissed"
+        values = {"report_id": f"r{number}", "payment_id": "p", "verdict": verdict, "told_at": START}
+        return Version(f"r{number}", values, START, START, None)
+
+    for order in (range(10), reversed(range(10)), (5, 9, 0, 2, 1, 8, 7, 3, 6, 4)):
+        row = build(spark, conf, payments, [report(number) for number in order], 1).first()
+        assert (row["first_told_3d"], row["last_told"]) == (0, 1)

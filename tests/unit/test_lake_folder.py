@@ -35,9 +35,18 @@ def test_what_asks_for_the_time_or_for_chance_moves_by_itself(what: str) -> None
     assert moves_by_itself(f"SELECT a FROM (SELECT a FROM silver.a WHERE b < {what})")
 
 
+@pytest.mark.parametrize(
+    "what", ["main.silver.a", "risk.a", "a", "read_files('a.csv')", "parquet.`a`", "silver.a JOIN main.silver.b"]
+)
+def test_what_reads_something_else_than_the_lake_moves_by_itself(what: str) -> None:
+    assert moves_by_itself(f"SELECT 1 AS x FROM {what}")
+    assert moves_by_itself("SELECT main.silver.rate(x) AS x FROM silver.a")
+
+
 def test_what_tables_alone_decide_does_not_move() -> None:
     assert not moves_by_itself(
-        "SELECT count(*), row_number() OVER (ORDER BY a), t.user, to_date(now) FROM silver.a AS t"
+        "WITH b AS (SELECT * FROM gold.c) "
+        "SELECT count(*), row_number() OVER (ORDER BY a), t.user, to_date(now), explode(t.s.x) FROM silver.a AS t JOIN b"
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from finlake.features.windows.functions import FUNCTIONS, Answer, Held
-from finlake.features.windows.ranges import first_at_or_after
+from finlake.features.windows.ranges import before, first_at_or_after
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,8 @@ def answers(rows: Rows, asked: Asked, parts: Iterable[Part]) -> dict[str, Answer
         if pair not in held:
             (value, known), (other, both) = rows.values[pair[0]], rows.values[pair[1]]
             there = known & both
-            before = np.concatenate([np.zeros(1, np.int64), np.cumsum(there)])
-            held[pair] = (value[there], rows.at[there], other[there], before)
-        value, at, other, before = held[pair]
-        low, high = before[edge(part.low)], before[edge(part.high + 1)]
+            held[pair] = (value[there], rows.at[there], other[there], before(there))
+        value, at, other, place = held[pair]
+        low, high = place[edge(part.low)], place[edge(part.high + 1)]
         found[part.name] = FUNCTIONS[part.function](Held(value, at, low, high, asked.at, other, part.argument))
     return found

@@ -80,10 +80,7 @@ def known_answers(table: pa.Table, parts: Sequence[Part], asking: Asking) -> dic
 
 
 def _in_order(table: pa.Table, entity: np.ndarray, at: np.ndarray, placed_by: str) -> tuple[np.ndarray, np.ndarray]:
-    """Places of the versions by entity, time, `placed_by` and key, and of the decisions by entity and time.
-
-    Numbers are sorted here in a fraction of the time that Spark takes to sort rows by several columns.
-    """
+    """Places of the versions by entity, time, `placed_by` and key, and of the decisions by entity and time."""
     decided = table["_id"].is_valid().to_numpy()
     row, ask = np.flatnonzero(~decided), np.flatnonzero(decided)
     placed = _numbers(table[placed_by])[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -27,7 +27,7 @@ class Versions:
     key: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def take(self, some: np.ndarray) -> Versions:
-        """Some of them, still in order."""
+        """Some of them, by places in order or a mask."""
         values = {name: (value[some], known[some]) for name, (value, known) in self.rows.values.items()}
         rows = Rows(self.rows.entity[some], self.rows.at[some], values)
         return Versions(rows, self.since[some], self.until[some], self.key[some])
@@ -195,9 +195,8 @@ def _looked_at(versions: Versions, late: Late, parts: Sequence[Part]) -> dict[st
         (versions.since[place] <= moment) & (versions.until[place] > moment) & (versions.key[place] != late.key[which])
     )
     which, place = which[seen], place[seen]
-    values = {name: (value[place], known[place]) for name, (value, known) in versions.rows.values.items()}
     alone = Asked(np.arange(len(late.key)), late.asked.at)  # each as an entity of its own
-    return answers(Rows(which, versions.rows.at[place], values), alone, parts)
+    return answers(replace(versions.take(place).rows, entity=which), alone, parts)
 
 
 def _reach(versions: Versions, asked: Asked, parts: Sequence[Part]) -> tuple[np.ndarray, np.ndarray]:
