@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -35,36 +34,39 @@ def main() -> None:
     options.add_argument("--repeat", type=int, default=3, help="runs of each; the median counts")
     options.add_argument("--lake", type=Path, default=Path("lake"), help="a lake whose steps have run, for their speed")
     options.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="what to measure; default: all")
+    options.add_argument("--alone", action="store_true", help="silver and features without their references")
     given = options.parse_args()
     spark = open_session()
     with tempfile.TemporaryDirectory() as folder:
         if {"silver", "features"} & set(given.only):
-            payments(spark, Path(folder), given.rows, given.repeat, given.only)
+            payments(spark, Path(folder), given)
         if "scoring" in given.only:
             scored(spark, Path(folder), given.rows, given.repeat)
     if "steps" in given.only:
         steps(given.lake)
 
 
-def payments(spark: SparkSession, folder: Path, rows: int, repeat: int, only: Sequence[str]) -> None:
+def payments(spark: SparkSession, folder: Path, given: argparse.Namespace) -> None:
     """Silver and windows."""
-    config = configuration()
+    config, rows = configuration(), given.rows
     received, versions = f"{folder}/received", f"{folder}/versions"
     generated(spark, rows).write.parquet(received)
     silver(spark.read.parquet(received), config.source("payments")).write.parquet(versions)
-    if "silver" in only:
+    if "silver" in given.only:
         compare(
             f"silver: versions of {rows:,} rows",
             lambda: count(silver(spark.read.parquet(received), config.source("payments"))),
-            {"DuckDB": lambda: duckdb_versions(received)},
-            repeat,
+            {} if given.alone else {"DuckDB": lambda: duckdb_versions(received)},
+            given.repeat,
         )
-    if "features" in only:
+    if "features" in given.only:
         compare(
             f"features: 5 windows over {rows:,} rows",
             lambda: count(windows(spark.read.parquet(versions), config)),
-            {"DuckDB": lambda: duckdb_windows(versions), "Polars": lambda: polars_windows(versions)},
-            repeat,
+            {}
+            if given.alone
+            else {"DuckDB": lambda: duckdb_windows(versions), "Polars": lambda: polars_windows(versions)},
+            given.repeat,
         )
 
 

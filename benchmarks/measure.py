@@ -15,6 +15,8 @@ def compare(what: str, ours: Callable[[], object], references: Mapping[str, Call
         work()
     rounds = [[seconds(work) for work in every] for _ in range(repeat)]
     mine, *others = (statistics.median(column) for column in zip(*rounds, strict=True))
+    if not references:
+        line(f"{what}: {mine:.2f} s")
     for name, other in zip(references, others, strict=True):
         line(f"{what}, beside {name}: {mine:.2f} s / {other:.2f} s = {mine / other:.2f}")
 
