@@ -87,7 +87,7 @@ def _local(settings: dict[str, str], warehouse: Path | None) -> SparkSession:
     os.environ.update(jvm.env)
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     cores = int(os.environ.get("FINLAKE_CORES", "0")) or os.cpu_count() or 2
-    java = [*_JAVA_OPTIONS, *jvm.java_options, *os.environ.get("FINLAKE_JAVA_OPTIONS", "").split()]
+    java = [*_JAVA_OPTIONS, *jvm.java_options]
     conf = {
         **_LOCAL,
         "spark.sql.shuffle.partitions": str(max(cores, 2)),
