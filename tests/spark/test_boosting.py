@@ -9,8 +9,9 @@ from synthetic import FEATURES, training_set
 
 from finlake.errors import TrainingError
 from finlake.models.boosting import check_rows, check_slots, fit_distributed, fit_here, task_slots
-from finlake.models.frames import booster_margin, bounded_parts, with_margins
+from finlake.models.frames import booster_margin, with_margins
 from finlake.models.metrics import exact_roc_auc
+from finlake.models.sample import bounded_rows
 
 PARAMETERS = {"max_depth": 3, "learning_rate": 0.3, "max_bin": 512, "subsample": 0.8, "rounds": 20, "reg_lambda": 1.0}
 
@@ -40,11 +41,13 @@ def test_batches_that_hold_one_part_only_do_not_stop_the_fit(spark):
 
 def test_in_process_and_distributed_fits_agree(spark):
     frame = training_set(spark)
-    parts = bounded_parts(frame, FEATURES, 100_000)
-    assert set(parts["train"][2]) == {1.0}, "nothing is left out, so nothing is weighted"
-    here = fit_here(parts["train"], parts["choose"], FEATURES, {**PARAMETERS, "subsample": 1.0}, seed=7)
+    parts = bounded_rows(frame, FEATURES, 100_000)
+    assert set(parts["train"].weights) == {1.0} and parts["train"].complete, (
+        "nothing is left out, so nothing is weighted"
+    )
+    here = fit_here(parts["train"].part, parts["choose"].part, FEATURES, {**PARAMETERS, "subsample": 1.0}, seed=7)
     there = fit_distributed(frame, FEATURES, {**PARAMETERS, "subsample": 1.0}, workers=2, seed=7)
-    matrix, labels, _ = parts["choose"]
+    matrix, labels, _ = parts["choose"].part
     scores = [booster_margin(made.booster, FEATURES, made.rounds)()(matrix) for made in (here, there)]
     chances = [1 / (1 + np.exp(-score)) for score in scores]
     assert np.abs(chances[0] - chances[1]).mean() < 0.01
@@ -53,17 +56,17 @@ def test_in_process_and_distributed_fits_agree(spark):
 
 def test_executors_predict_what_this_process_predicts(spark):
     frame = training_set(spark, rows=2000)
-    parts = bounded_parts(frame, FEATURES, 100_000)
-    made = fit_here(parts["train"], parts["choose"], FEATURES, PARAMETERS, seed=7)
+    parts = bounded_rows(frame, FEATURES, 100_000)
+    made = fit_here(parts["train"].part, parts["choose"].part, FEATURES, PARAMETERS, seed=7)
     build = booster_margin(made.booster, FEATURES, made.rounds)
     far = with_margins(frame.where("part = 'train'"), ["decision_key"], {"m": (FEATURES, build)})
     far = far.orderBy("decision_key").toPandas()["margin_m"].to_numpy()
-    np.testing.assert_array_equal(far, build()(parts["train"][0]))
+    np.testing.assert_array_equal(far, build()(parts["train"].matrix))
 
 
 def test_a_sample_keeps_positives_and_weighs_the_rest(spark):
     frame = training_set(spark)
-    _, labels, weights = bounded_parts(frame, FEATURES, 1000)["train"]
+    _, labels, weights = bounded_rows(frame, FEATURES, 1000)["train"].part
     counts = {row["label"]: row["count"] for row in frame.where("part = 'train'").groupBy("label").count().collect()}
     assert (labels == 1).sum() == counts[1]
     assert len(labels) < 1200
