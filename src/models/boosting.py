@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xgboost as xgb
@@ -17,6 +17,9 @@ from pyspark.sql import functions as F
 from finlake.errors import TrainingError, UnknownNameError
 from finlake.models.sample import LOSS_WEIGHT, Part
 from finlake.models.search_stopping import EVERY
+
+if TYPE_CHECKING:
+    from xgboost.spark import SparkXGBClassifier
 
 Parameters = Mapping[str, float]
 Watch = Callable[[int, np.ndarray], bool]
@@ -53,8 +56,6 @@ def fit_distributed(
     Raises:
         TrainingError: no classic cluster, too few slots, ids not unique, a shard or class without rows.
     """
-    from xgboost.spark import SparkXGBClassifier
-
     logging.getLogger("XGBoost-PySpark").setLevel(logging.WARNING)
     check_slots(frame.sparkSession, workers)
     rows = frame.where(F.col("part").isin("train", "choose") & F.col("label").isNotNull())
@@ -65,11 +66,30 @@ def fit_distributed(
     weight = [F.col(LOSS_WEIGHT).cast("float").alias(LOSS_WEIGHT)] if LOSS_WEIGHT in frame.columns else []
     data = rows.select(row_id, F.col("label").cast("int").alias("label"), chosen, values, *weight)
     sharded = data.repartition(workers, F.col(row_id)).sortWithinPartitions(row_id)
-    classifier = SparkXGBClassifier(
+    classifier = spark_classifier(
+        features, parameters, workers=workers, seed=seed, constraints=constraints, weighted=bool(weight)
+    )
+    return finish(classifier.fit(sharded).get_booster(), features)
+
+
+def spark_classifier(
+    features: Sequence[str],
+    parameters: Parameters,
+    *,
+    workers: int,
+    seed: int,
+    constraints: Mapping[str, int] | None = None,
+    weighted: bool = False,
+) -> SparkXGBClassifier:
+    """The estimator, which takes partitions as they are: repartitioning by itself, it would shuffle rows at random."""
+    from xgboost.spark import SparkXGBClassifier
+
+    made = _booster_parameters(features, parameters, constraints or {})
+    return SparkXGBClassifier(
         features_col="features",
         label_col="label",
         validation_indicator_col="choose_row",
-        **({"weight_col": LOSS_WEIGHT} if weight else {}),
+        **({"weight_col": LOSS_WEIGHT} if weighted else {}),
         num_workers=workers,
         missing=float("nan"),
         tree_method="hist",
@@ -78,9 +98,9 @@ def fit_distributed(
         random_state=seed,
         verbosity=0,
         verbose=False,
-        **_spark_parameters(features, parameters, constraints or {}),
+        n_estimators=int(parameters["rounds"]),
+        **made,
     )
-    return finish(classifier.fit(sharded).get_booster(), features)
 
 
 def fit_here(
@@ -228,10 +248,3 @@ def _booster_parameters(
     if constraints:
         made["monotone_constraints"] = "(" + ",".join(str(constraints.get(name, 0)) for name in features) + ")"
     return made
-
-
-def _spark_parameters(
-    features: Sequence[str], parameters: Parameters, constraints: Mapping[str, int]
-) -> dict[str, Any]:
-    made = _booster_parameters(features, parameters, constraints)
-    return {**made, "n_estimators": int(parameters["rounds"])}

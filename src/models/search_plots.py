@@ -90,10 +90,10 @@ def _parallel(data: dict[str, Any], path: Path) -> Path:
     heights = np.array([*columns, metrics]).T
     from matplotlib import colormaps
 
-    for row, height, level in zip(shown, heights, metrics, strict=True):
+    for row, height, level in zip(shown, heights, np.linspace(0, 1, len(shown)), strict=True):
         strong = row is best
         axes.plot(
-            places, height, color=_GREEN if strong else colormaps["cividis"](level), linewidth=2.5 if strong else 1,
+            places, height, color=_GREEN if strong else colormaps["cividis_r"](level), linewidth=2.5 if strong else 1,
             alpha=1 if strong else 0.7, linestyle="-" if row["status"] == OK else ":", zorder=3 if strong else 2,
         )  # fmt: skip
     axes.set_xticks(places, [name.replace("_", "\n") for name in [*names, data["metric"]]])
