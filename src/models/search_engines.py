@@ -1,7 +1,7 @@
 """Who proposes the next point: Hyperopt's or Optuna's tree-structured Parzen estimator, in this process.
 
-Both are driven one point after the other, without their own storage and without global state: what they propose follows
-from the seed and from what they were told, so a search that is told the same goes the same way.
+Both are driven one point after the other, without their own storage: what they propose follows from the seed and from
+what they were told, so a search that is told the same goes the same way.
 """
 
 from __future__ import annotations
