@@ -14,7 +14,7 @@ from finlake.cli.feature_commands import with_commands
 from finlake.cli.groups import Commands
 from finlake.cli.options import Options, common
 from finlake.errors import FinlakeError
-from finlake.pipelines.registry import AGAIN, REBUILDS, STEPS
+from finlake.pipelines.registry import AGAIN, REBUILDS, STEPS, VERIFY
 
 
 @click.group(
@@ -189,6 +189,8 @@ def _step_command(name: str, argument: str | None, about: str) -> click.Command:
         made = click.option(flag, default="all", show_default=True, help="One by name, or all.")(made)
     if name in REBUILDS:
         made = click.option("--rebuild", is_flag=True, help=REBUILDS[name])(made)
+    if name == "train":
+        made = click.option("--verify", is_flag=True, help=VERIFY)(made)
     if name == "ingest":
         made = click.option("--again", default="", metavar="PATTERN", help=AGAIN)(made)
     return click.command(name=name, help=f"Step: {about}")(made)

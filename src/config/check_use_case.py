@@ -47,6 +47,7 @@ def check_use_case(config: Config, use_case: UseCase) -> Found:
                     f"model.{key}: no feature {name!r} in this use case{suggestion(name, features)}",
                     ("model", key, number),
                 )
+    yield from _weights(use_case, scored, features)
     yield from _rule(use_case, scored, features)
 
 
@@ -157,6 +158,26 @@ def _value(scored: Source, value: str) -> Found:
     column = scored.silver_columns.get(name)
     if column and column.type not in ("money", "number", "integer"):
         yield f"policy.value: {name!r} is {column.type}; a value is money or a number", keys
+
+
+def _weights(use_case: UseCase, scored: Source, features: list[str]) -> Found:
+    written, keys = use_case.model.weights, ("model", "weights")
+    if written is None or written == "value" or written in features:
+        return
+    first, _, name = written.partition(".")
+    if first != "this" or not name:
+        yield (
+            f"model.weights: {written!r} is no feature of this use case{suggestion(written, features)}; "
+            "write value, a feature, or this.<column>",
+            keys,
+        )
+        return
+    yield from silver_column(scored, name, "model.weights", keys)
+    column = scored.silver_columns.get(name)
+    if column and column.type not in ("money", "number", "integer"):
+        yield f"model.weights: {name!r} is {column.type}; a weight is money or a number", keys
+    elif name in scored.later_columns:
+        yield f"model.weights: this.{name} is only known later; the feature table does not keep it", keys
 
 
 def _rule(use_case: UseCase, scored: Source, features: list[str]) -> Found:

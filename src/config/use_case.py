@@ -68,10 +68,31 @@ class Split(Model):
         return self
 
 
+class Folds(Model):
+    """Cross-validation in time, inside train: each fold is judged on days after those it learns from."""
+
+    count: int = Field(3, ge=2, le=20, description="pieces of the later half of train, each judged once")
+    kind: Literal["expanding", "rolling"] = Field(
+        "expanding",
+        description="learn from all days before, or from as many as the first fold has",
+    )
+    gap: Length | None = Field(None, description="between learning and judging; default: the label's matures_after")
+
+
 class Search(Model):
+    engine: Literal["hyperopt", "optuna"] = Field("hyperopt", description="who proposes the next trial")
     trials: int = Field(20, ge=1, le=1000)
     seed: int = 7
-    seconds: int | None = Field(None, ge=1, description="stop starting trials after this long")
+    seconds: int | None = Field(
+        None,
+        ge=1,
+        description="stop starting trials after so many seconds of trials",
+    )
+    stop_poor: bool = Field(
+        False,
+        description="stop a trial that is below the median of the earlier ones (median stopping rule)",
+    )
+    folds: Folds | None = Field(None, description="judge trials on folds inside train instead of on choose")
     rows: int = Field(
         200_000,
         ge=1000,
@@ -86,6 +107,14 @@ class ModelChoice(Model):
     only_increases_with: list[str] = []
     only_decreases_with: list[str] = []
     workers: int = Field(2, ge=1, description="part of what the model digest depends on")
+    fit: Literal["distributed", "single_node"] = Field(
+        "distributed",
+        description="single_node: on the driver, for serverless and Spark Connect, up to search.rows rows a part",
+    )
+    weights: str | None = Field(
+        None,
+        description="how much a row counts in the loss: value (positives by policy.value), a feature or this.<column>",
+    )
 
 
 class Policy(Model):
@@ -169,3 +198,9 @@ class UseCase(Model):
     policy: Policy
     gates: Gates = Gates()
     online: Online = Online()
+
+    @model_validator(mode="after")
+    def _weights_by_value(self) -> UseCase:
+        if self.model.weights == "value" and self.policy.value is None:
+            raise ValueError("model.weights: value needs policy.value, what is lost when a positive is missed")
+        return self

@@ -90,7 +90,7 @@ def carried(use_case: UseCase, config: Config) -> list[str]:
     named = [d.entity for d in select(use_case, config).definitions.values()]
     named += [use_case.policy.one_alert_per or "", use_case.label.from_.match or ""]
     named += sorted(rule(use_case, config).names("this"))
-    named.append((use_case.policy.value or "").removeprefix("this."))
+    named += [(name or "").removeprefix("this.") for name in (use_case.policy.value, use_case.model.weights)]
     return [name for name in dict.fromkeys(named) if name in scored.silver_columns and name not in scored.later_columns]
 
 

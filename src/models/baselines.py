@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from finlake.models.search import Part
+from finlake.models.sample import Part
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xgboost as xgb
@@ -15,8 +15,14 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from finlake.errors import TrainingError, UnknownNameError
+from finlake.models.sample import LOSS_WEIGHT, Part
+from finlake.models.search_stopping import EVERY
+
+if TYPE_CHECKING:
+    from xgboost.spark import SparkXGBClassifier
 
 Parameters = Mapping[str, float]
+Watch = Callable[[int, np.ndarray], bool]
 WHOLE = ("max_depth", "max_bin", "rounds")
 _PATIENCE = 25
 
@@ -44,13 +50,12 @@ def fit_distributed(
     """Fits on `part` = train and stops early on `part` = choose; `label` is 0 or 1.
 
     The booster depends on the rows, the parameters, `workers` and the build of xgboost; not on files, partitions or
-    shuffle settings: rows are sharded and sorted by `row_id`. Nulls and infinities are missing values.
+    shuffle settings: rows are sharded and sorted by `row_id`. Nulls and infinities are missing values. Where the frame
+    has the column LOSS_WEIGHT, rows weigh by it in the loss, also in early stopping.
 
     Raises:
         TrainingError: no classic cluster, too few slots, ids not unique, a shard or class without rows.
     """
-    from xgboost.spark import SparkXGBClassifier
-
     logging.getLogger("XGBoost-PySpark").setLevel(logging.WARNING)
     check_slots(frame.sparkSession, workers)
     rows = frame.where(F.col("part").isin("train", "choose") & F.col("label").isNotNull())
@@ -58,12 +63,33 @@ def fit_distributed(
     # One array: with a list of columns xgboost 3.2 fails on an Arrow batch that holds rows of one part only.
     values = F.array(*(_finite(name) for name in features)).alias("features")
     chosen = (F.col("part") == "choose").alias("choose_row")
-    data = rows.select(row_id, F.col("label").cast("int").alias("label"), chosen, values)
+    weight = [F.col(LOSS_WEIGHT).cast("float").alias(LOSS_WEIGHT)] if LOSS_WEIGHT in frame.columns else []
+    data = rows.select(row_id, F.col("label").cast("int").alias("label"), chosen, values, *weight)
     sharded = data.repartition(workers, F.col(row_id)).sortWithinPartitions(row_id)
-    classifier = SparkXGBClassifier(
+    classifier = spark_classifier(
+        features, parameters, workers=workers, seed=seed, constraints=constraints, weighted=bool(weight)
+    )
+    return finish(classifier.fit(sharded).get_booster(), features)
+
+
+def spark_classifier(
+    features: Sequence[str],
+    parameters: Parameters,
+    *,
+    workers: int,
+    seed: int,
+    constraints: Mapping[str, int] | None = None,
+    weighted: bool = False,
+) -> SparkXGBClassifier:
+    """The estimator, which takes partitions as they are: repartitioning by itself, it would shuffle rows at random."""
+    from xgboost.spark import SparkXGBClassifier
+
+    made = _booster_parameters(features, parameters, constraints or {})
+    return SparkXGBClassifier(
         features_col="features",
         label_col="label",
         validation_indicator_col="choose_row",
+        **({"weight_col": LOSS_WEIGHT} if weighted else {}),
         num_workers=workers,
         missing=float("nan"),
         tree_method="hist",
@@ -72,22 +98,26 @@ def fit_distributed(
         random_state=seed,
         verbosity=0,
         verbose=False,
-        **_spark_parameters(features, parameters, constraints or {}),
+        n_estimators=int(parameters["rounds"]),
+        **made,
     )
-    return finish(classifier.fit(sharded).get_booster(), features)
 
 
 def fit_here(
-    train: tuple[np.ndarray, np.ndarray, np.ndarray],
-    choose: tuple[np.ndarray, np.ndarray, np.ndarray],
+    train: Part,
+    choose: Part,
     features: Sequence[str],
     parameters: Parameters,
     *,
     seed: int,
     constraints: Mapping[str, int] | None = None,
     threads: int = 1,
+    watch: Watch | None = None,
 ) -> Fit:
-    """The same fit in this process, on (matrix, labels, weights) that fit its memory."""
+    """The same fit in this process, on (matrix, labels, weights) that fit its memory.
+
+    `watch` gets, every ten rounds, their number and the margins on choose; the fit ends where it answers True.
+    """
     bins = int(parameters.get("max_bin", 256))
     data = xgb.QuantileDMatrix(train[0], train[1], weight=train[2], max_bin=bins, missing=np.nan, nthread=threads)
     held = xgb.QuantileDMatrix(
@@ -104,8 +134,22 @@ def fit_here(
         evals=[(held, "choose")],
         early_stopping_rounds=_PATIENCE,
         verbose_eval=False,
+        callbacks=[_Looks(held, watch)] if watch else None,
     )  # fmt: skip
     return finish(booster, features)
+
+
+class _Looks(xgb.callback.TrainingCallback):
+    """Hands margins to a watch; xgboost adds up those of known rows as trees come, so a look costs little."""
+
+    def __init__(self, held: xgb.DMatrix, watch: Watch) -> None:
+        super().__init__()
+        self._held, self._watch = held, watch
+
+    def after_iteration(self, model: xgb.Booster, epoch: int, evals_log: Any) -> bool:
+        if (epoch + 1) % EVERY:
+            return False
+        return self._watch(epoch + 1, np.asarray(model.predict(self._held, output_margin=True), dtype="float64"))
 
 
 def finish(booster: xgb.Booster, features: Sequence[str]) -> Fit:
@@ -141,7 +185,8 @@ def check_slots(spark: SparkSession, workers: int) -> None:
     if type(spark).__module__.startswith("pyspark.sql.connect"):
         raise TrainingError(
             "distributed training needs a classic ML cluster with dedicated access; this session is Spark Connect or "
-            "serverless compute. Run the training job on the cluster that resources/train.job.yml defines"
+            "serverless compute. Run the training job on the cluster that resources/training.job.yml defines, or set "
+            "model.fit: single_node, which fits on the driver what model.search.rows lets it hold"
         )
     slots = task_slots(spark)
     if workers > slots:
@@ -203,10 +248,3 @@ def _booster_parameters(
     if constraints:
         made["monotone_constraints"] = "(" + ",".join(str(constraints.get(name, 0)) for name in features) + ")"
     return made
-
-
-def _spark_parameters(
-    features: Sequence[str], parameters: Parameters, constraints: Mapping[str, int]
-) -> dict[str, Any]:
-    made = _booster_parameters(features, parameters, constraints)
-    return {**made, "n_estimators": int(parameters["rounds"])}

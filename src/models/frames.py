@@ -13,7 +13,6 @@ from pyspark.sql.types import DoubleType, StructField, StructType
 from finlake.config.use_case import UseCase
 from finlake.errors import TrainingError, suggestion
 from finlake.models.budget import Opening
-from finlake.models.search import Part
 from finlake.models.served import Scorer, clean
 
 if TYPE_CHECKING:
@@ -52,36 +51,6 @@ def value_name(columns: Sequence[str], written: str) -> str:
         if name in columns:
             return name
     raise TrainingError(f"policy.value {written!r} is not in the feature table{suggestion(bare, columns)}")
-
-
-def bounded_parts(frame: DataFrame, features: Sequence[str], rows: int) -> dict[str, Part]:
-    """Train and choose as arrays of at most about `rows` rows each, chosen by hash of the row's key.
-
-    Positives are kept before negatives, because they are few; weights make up for what was left out.
-    """
-    labelled = frame.where(F.col("part").isin("train", "choose") & F.col("label").isNotNull())
-    counted = labelled.groupBy("part", "label").count().collect()
-    counts = {(row["part"], int(row["label"])): int(row["count"]) for row in counted}
-    rates: dict[tuple[str, int], float] = {}
-    for part in ("train", "choose"):
-        positive, negative = counts.get((part, 1), 0), counts.get((part, 0), 0)
-        kept = min(positive, max(rows // 2, rows - negative))
-        rates[part, 1] = kept / positive if positive else 1.0
-        rates[part, 0] = min(1.0, (rows - kept) / negative) if negative else 1.0
-    rate = F.lit(1.0)
-    for (part, label), share in rates.items():
-        rate = F.when((F.col("part") == part) & (F.col("label") == label), F.lit(share)).otherwise(rate)
-    drawn = F.pmod(F.xxhash64(F.lit("sample"), "decision_key"), F.lit(1_000_000)) / 1e6
-    values = [F.col(f"`{name}`").cast("float").alias(name) for name in features]
-    chosen = labelled.withColumn("_rate", rate).where(drawn < F.col("_rate"))
-    table = chosen.select("decision_key", "part", F.col("label").cast("int"), "_rate", *values).toPandas()
-    table = table.sort_values("decision_key", kind="stable")
-    parts: dict[str, Part] = {}
-    for part in ("train", "choose"):
-        some = table[table["part"] == part]
-        matrix = clean(some[list(features)].to_numpy(dtype="float32", na_value=np.nan))
-        parts[part] = (matrix, some["label"].to_numpy("float64"), 1.0 / some["_rate"].to_numpy("float64"))
-    return parts
 
 
 def with_margins(

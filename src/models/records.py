@@ -10,7 +10,8 @@ MODELS = (
 )
 TRIALS = (
     "run_id string, use_case string, study string, trial int, params map<string,double>, metric double, rounds "
-    "int, seconds double, status string, mlflow_run string, finished_at timestamp"
+    "int, seconds double, status string, mlflow_run string, finished_at timestamp, engine string, curve array<double>, "
+    "folds array<double>"
 )
 TEST_READS = (
     "run_id string, use_case string, model_digest string, tested_from date, tested_until date, rows bigint, "

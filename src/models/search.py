@@ -1,4 +1,4 @@
-"""Hyperopt behind a small interface: TPE over a space in YAML, one trial after the other in this process."""
+"""A search: one trial after the other in this process, by an engine that proposes the next point."""
 
 from __future__ import annotations
 
@@ -8,116 +8,194 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 import numpy as np
 
 from finlake.config.use_case import Search
-from finlake.errors import TrainingError, UnknownNameError
+from finlake.errors import TrainingError
 from finlake.models.boosting import Fit, fit_here
 from finlake.models.metrics import exact_average_precision, exact_roc_auc
+from finlake.models.sample import Rows
+from finlake.models.search_engines import ENGINES, random_trials
+from finlake.models.search_space import bounds, key_of, rounded
+from finlake.models.search_stopping import EVERY, MedianStopping
 from finlake.models.served import Scorer
 
-Part = tuple[np.ndarray, np.ndarray, np.ndarray]  # matrix, labels, weights
-
-# parameter -> (how it is drawn, lowest, highest). Many histogram bins matter for rare events: few blur sharp limits.
-SPACE: dict[str, tuple[str, float, float]] = {
-    "max_depth": ("whole", 3, 8),
-    "learning_rate": ("log", 0.03, 0.3),
-    "min_child_weight": ("log", 1, 50),
-    "subsample": ("even", 0.6, 1.0),
-    "colsample_bytree": ("even", 0.5, 1.0),
-    "reg_lambda": ("log", 0.1, 30),
-    "max_bin": ("power", 256, 4096),
-    "rounds": ("whole", 400, 400),
-    "gamma": ("even", 0, 0),
-    "reg_alpha": ("even", 0, 0),
-}
+OK, PRUNED, FAILED = "ok", "pruned", "failed"
+_MEASURES = {"average_precision": exact_average_precision, "roc_auc": exact_roc_auc}
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One point of the search; `metric` is on choose, larger is better."""
+    """One point of the search; larger metrics are better.
+
+    Attributes:
+        number: place in the search, from 0.
+        parameters: what it was trained with.
+        metric: on what it was judged by, the mean over folds where there are some; the best value seen when pruned.
+        seconds: how long it took.
+        status: ok | pruned: <reason> | failed: <reason>.
+        rounds: useful rounds of its booster, the most of all folds.
+        curve: the metric every ten rounds; with folds, on the latest fold.
+        folds: the metric on each fold, the latest first.
+    """
 
     number: int
     parameters: dict[str, float]
     metric: float
     seconds: float
-    status: str  # ok | failed: <reason>
+    status: str
     rounds: int = 0
+    curve: tuple[float, ...] = ()
+    folds: tuple[float, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        return self.status.partition(":")[0]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What a booster learns from, and later rows it is judged on."""
+
+    learn: Rows
+    held: Rows
+
+
+@dataclass(frozen=True)
+class Found:
+    best: Trial
+    trials: tuple[Trial, ...]
 
 
 def search(
-    train: Part,
-    choose: Part,
+    cuts: Sequence[Cut],
     features: Sequence[str],
     choice: Search,
     *,
     metric: str,
     constraints: Mapping[str, int],
     threads: int = 1,
-    known: Mapping[str, Trial] | None = None,
+    known: Sequence[Trial] = (),
     finished: Callable[[Trial, bool], None] = lambda trial, known: None,
-) -> Trial:
-    """The best trial by `metric` on choose. Trials in `known` (by `key_of` their parameters) are not run again.
+) -> Found:
+    """The best trial by `metric`, the mean over `cuts`.
 
-    TPE's proposals follow from the seed and the metrics alone, so a search that was stopped goes the same way again.
+    Trials in `known`, those an earlier run of the same search finished, are not run again. Proposals and stops follow
+    from the seed and the earlier trials alone, so a search that was stopped goes the same way again; the seconds of
+    known trials count against the time budget as they did then.
+
+    Args:
+        cuts: train and choose, or folds; poor trials are stopped on the first.
+        features: names of the matrix's columns.
+        choice: engine, budgets, space, whether poor trials are stopped.
+        metric: average_precision | roc_auc.
+        constraints: feature -> 1 or -1.
+        threads: of each fit.
+        known: trials of the same study.
+        finished: hears of each trial, and whether it was known.
 
     Raises:
         TrainingError: no trial succeeded.
         UnknownNameError: the space names a parameter that is not searched.
     """
-    from hyperopt import STATUS_FAIL, STATUS_OK, Trials, fmin, tpe
-    from hyperopt.exceptions import AllTrialsFailed
-
     done: list[Trial] = []
-    measure = {"average_precision": exact_average_precision, "roc_auc": exact_roc_auc}[metric]
+    earlier = {(trial.number, key_of(trial.parameters)): trial for trial in known if trial.kind != FAILED}
+    runner = _Runner(cuts, features, choice, metric, constraints, threads)
 
-    def objective(point: dict[str, Any]) -> dict[str, Any]:
-        parameters = {name: round(float(value), 6) for name, value in sorted(point.items())}
-        earlier = (known or {}).get(key_of(parameters))
-        if earlier is not None:
-            trial = Trial(len(done), parameters, earlier.metric, earlier.seconds, earlier.status, earlier.rounds)
-        else:
-            trial = _run(len(done), parameters)
+    def objective(point: dict[str, float]) -> float | None:
+        parameters = rounded(point)
+        stored = earlier.get((len(done), key_of(parameters)))
+        trial = stored or runner.run(len(done), parameters, done)
         done.append(trial)
-        finished(trial, earlier is not None)
-        if trial.status != "ok":
-            return {"status": STATUS_FAIL}
-        return {"status": STATUS_OK, "loss": -trial.metric}
+        finished(trial, stored is not None)
+        return told(trial, done)
 
-    def _run(number: int, parameters: dict[str, float]) -> Trial:
-        started = time.monotonic()
-        try:
-            fit = fit_here(
-                train, choose, features, parameters, seed=choice.seed, constraints=constraints, threads=threads
-            )
-            found = measure(margins(fit, choose[0]), choose[1], choose[2])
-        except (ValueError, RuntimeError) as error:
-            return Trial(number, parameters, math.nan, time.monotonic() - started, f"failed: {error}"[:500])
-        return Trial(number, parameters, found, time.monotonic() - started, "ok", fit.rounds)
+    def over() -> bool:
+        return choice.seconds is not None and sum(trial.seconds for trial in done) >= choice.seconds
 
-    try:
-        fmin(
-            objective,
-            _space(choice.space),
-            algo=partial(tpe.suggest, n_startup_jobs=max(4, choice.trials // 3)),
-            max_evals=choice.trials,
-            timeout=choice.seconds,
-            trials=Trials(),
-            rstate=np.random.default_rng(choice.seed),
-            show_progressbar=False,
-            verbose=False,
-        )
-    except AllTrialsFailed:
-        pass
-    good = [trial for trial in done if trial.status == "ok"]
+    ENGINES[choice.engine](bounds(choice.space), choice, objective, over)
+    good = [trial for trial in done if trial.kind == OK]
     if not good:
         raise TrainingError(
             f"none of {len(done)} trials succeeded; the last one: {done[-1].status if done else 'none ran'}"
         )
-    return max(good, key=lambda trial: (trial.metric, -trial.number))
+    return Found(max(good, key=lambda trial: (trial.metric, -trial.number)), tuple(done))
+
+
+def told(trial: Trial, done: Sequence[Trial]) -> float | None:
+    """What the engine hears of a trial: its metric; of a pruned one never more than the worst finished one has."""
+    if trial.kind == FAILED:
+        return None
+    if trial.kind == PRUNED:
+        return min([trial.metric, *(other.metric for other in done if other.kind == OK)])
+    return trial.metric
+
+
+@dataclass(frozen=True)
+class _Runner:
+    cuts: Sequence[Cut]
+    features: Sequence[str]
+    choice: Search
+    metric: str
+    constraints: Mapping[str, int]
+    threads: int
+
+    def run(self, number: int, parameters: dict[str, float], done: Sequence[Trial]) -> Trial:
+        started = time.monotonic()
+        rule = None
+        if self.choice.stop_poor and number >= random_trials(self.choice):
+            rule = MedianStopping(tuple((trial.kind == OK, trial.curve) for trial in done))
+        watch = _Watch(self, rule)
+        found: list[float] = []
+        rounds = 0
+        try:
+            for cut in self.cuts:
+                fit = self._fit(cut, parameters, None if found else watch)
+                if watch.stopped_below is not None:
+                    reason = f"{max(watch.curve):.4f} after {len(watch.curve) * EVERY} rounds, median {watch.stopped_below:.4f}"
+                    return Trial(
+                        number, parameters, max(watch.curve), time.monotonic() - started, f"{PRUNED}: {reason}",
+                        fit.rounds, tuple(watch.curve),
+                    )  # fmt: skip
+                found.append(self.measure(cut.held, margins(fit, cut.held.matrix)))
+                rounds = max(rounds, fit.rounds)
+        except (ValueError, RuntimeError) as error:
+            return Trial(number, parameters, math.nan, time.monotonic() - started, f"{FAILED}: {error}"[:500])
+        folds = tuple(found) if len(self.cuts) > 1 else ()
+        mean = float(np.mean(found))
+        return Trial(number, parameters, mean, time.monotonic() - started, OK, rounds, tuple(watch.curve), folds)
+
+    def measure(self, held: Rows, scores: np.ndarray) -> float:
+        return _MEASURES[self.metric](scores, held.labels, held.weights)
+
+    def _fit(self, cut: Cut, parameters: dict[str, float], watch: _Watch | None) -> Fit:
+        return fit_here(
+            cut.learn.learnt, cut.held.learnt, self.features, parameters, seed=self.choice.seed,
+            constraints=self.constraints, threads=self.threads, watch=watch,
+        )  # fmt: skip
+
+
+class _Watch:
+    """Looks at a trial every ten rounds."""
+
+    def __init__(self, runner: _Runner, rule: MedianStopping | None) -> None:
+        self._runner, self._rule = runner, rule
+        self.curve: list[float] = []
+        self.stopped_below: float | None = None
+
+    def __call__(self, rounds: int, scores: np.ndarray) -> bool:
+        """Whether the trial should stop after that many rounds."""
+        self.curve.append(self._runner.measure(self._runner.cuts[0].held, scores))
+        if self._rule is None or not self._rule.poor(self.curve):
+            return False
+        self.stopped_below = self._rule.median(len(self.curve))
+        return True
+
+
+def measured(fit: Fit, held: Rows, metric: str) -> float:
+    """A booster's metric on rows that it did not learn from."""
+    return _MEASURES[metric](margins(fit, held.matrix), held.labels, held.weights)
 
 
 def margins(fit: Fit, matrix: np.ndarray) -> np.ndarray:
@@ -125,42 +203,6 @@ def margins(fit: Fit, matrix: np.ndarray) -> np.ndarray:
     return Scorer(fit.booster, card).margin(matrix)
 
 
-def key_of(parameters: Mapping[str, float]) -> str:
-    return json.dumps({name: f"{value:.6g}" for name, value in parameters.items()}, sort_keys=True)
-
-
 def study_of(*parts: object) -> str:
     """Digest of everything a trial's outcome depends on; only trials of the same study are used again."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-
-def bounds(given: Mapping[str, Sequence[float]]) -> dict[str, tuple[str, float, float]]:
-    """The space with the use case's own bounds."""
-    made = dict(SPACE)
-    for name, ends in given.items():
-        if name not in SPACE:
-            raise UnknownNameError("search parameter", name, SPACE, "model.search.space")
-        if len(ends) != 2 or ends[0] > ends[1]:
-            raise TrainingError(f"model.search.space.{name} must be [low, high], got {list(ends)}")
-        made[name] = (SPACE[name][0], float(ends[0]), float(ends[1]))
-    return made
-
-
-def _space(given: Mapping[str, Sequence[float]]) -> dict[str, Any]:
-    from hyperopt import hp
-    from hyperopt.pyll import scope
-
-    made: dict[str, Any] = {}
-    for name, (kind, low, high) in bounds(given).items():
-        if low == high:
-            made[name] = low
-        elif kind == "log":
-            made[name] = hp.loguniform(name, math.log(low), math.log(high))
-        elif kind == "whole":
-            made[name] = scope.int(hp.quniform(name, low, high, 1))
-        elif kind == "power":
-            powers = range(math.floor(math.log2(low)), math.ceil(math.log2(high)) + 1)
-            made[name] = hp.choice(name, [min(max(2**power, low), high) for power in powers])
-        else:
-            made[name] = hp.uniform(name, low, high)
-    return made

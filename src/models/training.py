@@ -1,4 +1,4 @@
-"""From a training set to an artefact with its evaluation: search, distributed fit, calibration, comparison."""
+"""From a training set to an artefact with its evaluation: search, final fit, calibration, comparison."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from finlake.config.use_case import UseCase
 from finlake.models import evaluation as ev
 from finlake.models.artefact import Artefact, Card
 from finlake.models.baselines import fit_logistic, usual_values
-from finlake.models.boosting import check_rows, check_slots, constraints_of, fit_distributed
+from finlake.models.boosting import check_rows, check_slots, constraints_of, fit_here
 from finlake.models.budget import Opening, at_budget
-from finlake.models.frames import Margin, block_day, booster_margin, bounded_parts, value_of, with_margins
-from finlake.models.search import Trial, search
+from finlake.models.final import THREADS, final_fit, refuse_sample, verified
+from finlake.models.folds import cuts_of, fold_bounds
+from finlake.models.frames import Margin, block_day, booster_margin, value_of, with_margins
+from finlake.models.sample import Rows, bounded_rows
+from finlake.models.search import Cut, Trial, measured, search
+from finlake.models.weights import weighted
 
-_THREADS = 2  # of trials; fixed, so that a search does not depend on the machine's cores
 Models = dict[str, tuple[Sequence[str], Callable[[], Margin]]]
 
 
@@ -27,8 +30,10 @@ class Trained:
     artefact: Artefact
     evaluation: ev.Evaluation
     best: Trial
-    chosen_metric: float  # of the distributed fit, to hold against the best trial's
+    searched_metric: float  # on choose, of a booster fitted in this process with the best trial's parameters
+    chosen_metric: float  # on choose, of the final fit, to hold against it
     champion_compared: str = ""
+    trials: tuple[Trial, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,9 +58,10 @@ def train_model(
     *,
     seed: int,
     progress: Progress,
-    known: Mapping[str, Trial] | None = None,
+    known: Sequence[Trial] = (),
     champion: tuple[str, Artefact] | None = None,
     trace: Mapping[str, Any] | None = None,
+    verify: bool = False,
 ) -> Trained:
     """Trains on a stored training set; it is read several times, so it must not be a plan that is computed anew.
 
@@ -65,28 +71,40 @@ def train_model(
         champion: version and artefact of the model in charge, measured on the same test rows; it must have learnt from
             the same definitions.
         trace: further fields of the card: definition, as_of, tables, split.
+        verify: also make the final fit a second time and compare the digests.
 
     Raises:
-        TrainingError: the data or the cluster do not allow a sound fit.
+        TrainingError: the data or the cluster do not allow a sound fit, or it does not repeat.
     """
     choice, metric = use_case.model, tuning_metric(use_case)
     constraints = constraints_of(features, choice.only_increases_with, choice.only_decreases_with)
-    labelled = frame.where(F.col("part").isin("train", "choose") & F.col("label").isNotNull())
-    check_slots(frame.sparkSession, choice.workers)
-    check_rows(labelled, "decision_key", choice.workers)
-    parts = bounded_parts(frame, features, choice.search.rows)
-    sampled = len(parts["train"][1])
-    progress.say(f"search: {choice.search.trials} trials on {sampled:,} training rows, judged by {metric} on choose")
-    best = search(
-        parts["train"], parts["choose"], features, choice.search,
-        metric=metric, constraints=constraints, threads=_THREADS, known=known, finished=progress.finished,
-    )  # fmt: skip
-    progress.say(f"distributed fit with {choice.workers} workers, parameters of trial {best.number + 1}")
-    fit = fit_distributed(
-        frame, features, best.parameters, workers=choice.workers, seed=choice.search.seed, constraints=constraints
+    frame = checked(frame, use_case)
+    parts = bounded_rows(frame, features, choice.search.rows, use_case.zone)
+    refuse_sample(parts, choice)
+    cuts, judged = _cuts(parts, use_case)
+    progress.say(
+        f"search: {choice.search.trials} trials of {choice.search.engine} on {len(parts['train'].labels):,} training rows, "
+        f"judged by {metric} on {judged}"
     )
+    found = search(
+        cuts, features, choice.search,
+        metric=metric, constraints=constraints, threads=THREADS, known=known, finished=progress.finished,
+    )  # fmt: skip
+    best, searched = found.best, found.best.metric
+    if choice.search.folds:
+        alone = fit_here(
+            parts["train"].learnt, parts["choose"].learnt, features, best.parameters,
+            seed=choice.search.seed, constraints=constraints, threads=THREADS,
+        )  # fmt: skip
+        searched = measured(alone, parts["choose"], metric)
+    where = f"with {choice.workers} workers" if choice.fit == "distributed" else "on the driver"
+    progress.say(f"final fit {where}, parameters of trial {best.number + 1}")
+    fit = final_fit(frame, parts, features, best.parameters, choice, constraints)
+    if verify:
+        progress.say("fitting again, to compare")
+        verified(fit.digest, lambda: final_fit(frame, parts, features, best.parameters, choice, constraints))
     progress.say(f"fitted {fit.rounds} rounds, digest {fit.digest[:12]}; evaluating")
-    logistic = fit_logistic(parts["train"], seed)
+    logistic = fit_logistic(parts["train"].part, seed)
     models: Models = {
         ev.MODEL: (features, booster_margin(fit.booster, features, fit.rounds)),
         ev.LOGISTIC: (features, lambda: logistic.margin),
@@ -108,9 +126,40 @@ def train_model(
     card = Card(
         use_case=use_case.use_case, features=list(features), rounds=fit.rounds, digest=fit.digest,
         calibration=calibration, policy=use_case.policy.model_dump(), parameters=dict(best.parameters),
-        usual=usual_values(parts["train"], features), **dict(trace or {}),
+        usual=usual_values(parts["train"].part, features), **dict(trace or {}),
     )  # fmt: skip
-    return Trained(Artefact(fit.booster, card), evaluation, best, ev.chosen_metric(counts, metric), compared)
+    return Trained(
+        Artefact(fit.booster, card),
+        evaluation,
+        best,
+        searched,
+        ev.chosen_metric(counts, metric),
+        compared,
+        found.trials,
+    )
+
+
+def checked(frame: DataFrame, use_case: UseCase) -> DataFrame:
+    """The frame with the loss's weights, once it is sure that a sound fit is possible.
+
+    Raises:
+        TrainingError: the data or the cluster do not allow one.
+    """
+    choice = use_case.model
+    workers = choice.workers if choice.fit == "distributed" else 1
+    if choice.fit == "distributed":
+        check_slots(frame.sparkSession, workers)
+    check_rows(frame.where(F.col("part").isin("train", "choose") & F.col("label").isNotNull()), "decision_key", workers)
+    return weighted(frame, use_case)
+
+
+def _cuts(parts: Mapping[str, Rows], use_case: UseCase) -> tuple[list[Cut], str]:
+    """What trials learn from and are judged on, and in words."""
+    folds = use_case.model.search.folds
+    if folds is None:
+        return [Cut(parts["train"], parts["choose"])], "choose"
+    made = fold_bounds(*parts["train"].span, folds, use_case.label.matures_after)
+    return cuts_of(parts["train"], made), f"{len(made)} {folds.kind} folds"
 
 
 def scored_for_evaluation(frame: DataFrame, models: Models, use_case: UseCase, rule: Column) -> DataFrame:

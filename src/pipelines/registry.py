@@ -34,6 +34,7 @@ REBUILDS = {
 }
 
 AGAIN = "Read loaded files again whose path or name matches: the contract's `read` was wrong."
+VERIFY = "Make the final fit twice and compare the digests; fails when they differ."
 
 
 def load_step(name: str) -> Callable[..., dict[str, Any]]:

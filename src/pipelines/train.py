@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-import time
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from importlib import import_module
 from pathlib import Path
@@ -17,20 +15,30 @@ from pyspark.sql import functions as F
 
 from finlake.config import UseCase
 from finlake.models import plots, records
+from finlake.models.boosting import constraints_of
+from finlake.models.final import final_fit, verified
 from finlake.models.registry import CHAMPION, Registry
 from finlake.models.rule import rule_column
-from finlake.models.search import Trial, bounds, key_of, study_of
-from finlake.models.training import Progress, Trained, train_model, tuning_metric
+from finlake.models.sample import bounded_rows
+from finlake.models.search import study_of
+from finlake.models.search_plots import draw_search
+from finlake.models.search_space import bounds
+from finlake.models.training import Progress, Trained, checked, train_model, tuning_metric
 from finlake.pipelines.step import Step, Values
+from finlake.pipelines.train_trials import TrialLog
 from finlake.pipelines.training_data import training_data
 
+AGREEMENT = 0.05  # how much worse on choose the final fit may be than the search's
 
-def train(step: Step, use_case: str) -> Values:
+
+def train(step: Step, use_case: str, verify: bool = False) -> Values:
     """Trains on everything known by the step's moment, evaluates on the test period and registers a version.
+
+    With `verify`, the final fit is made twice and compared; where a version stands, its digest with a new fit's.
 
     Raises:
         LeakageError: a feature knows what was not known at the moment of the decision.
-        TrainingError: the data or the cluster do not allow a sound fit.
+        TrainingError: the data or the cluster do not allow a sound fit, or it does not repeat.
     """
     chosen = step.config.use_case(use_case)
     data = training_data(step, chosen)
@@ -38,8 +46,9 @@ def train(step: Step, use_case: str) -> Values:
     text = f"{data.labels_known:.0%} of test labels mature"
     step.figure("note.labels_known", data.labels_known, text=text, use_case=use_case, tables=[data.table])
     return train_on(
-        step, chosen, data.table, data.features, definition=data.definition, split=data.split, digest=data.digest
-    )
+        step, chosen, data.table, data.features,
+        definition=data.definition, split=data.split, digest=data.digest, verify=verify,
+    )  # fmt: skip
 
 
 def train_on(
@@ -51,6 +60,7 @@ def train_on(
     definition: str = "",
     split: dict[str, list[str]] | None = None,
     digest: str = "",
+    verify: bool = False,
 ) -> Values:
     """Trains on a training set that is stored in `table`, with its `digest` where it is known."""
     lake, name = step.lake, use_case.use_case
@@ -69,6 +79,8 @@ def train_on(
     if newest is not None and newest.asDict().get("study") == study and newest["definition"] == definition:
         if newest["champion_compared"] == (incumbent or "") or newest["version"] == incumbent:
             step.say(f"nothing new since {name} v{newest['version']} was trained, which stands")
+            if verify:
+                _verify_standing(step, use_case, frame, registry, newest["version"])
             return {"version": newest["version"], "digest": newest["digest"], "mlflow_run": newest["mlflow_run"]}
     champion = (incumbent, registry.load(incumbent)) if incumbent else None
     if champion and champion[1].card.definition != definition:
@@ -90,76 +102,18 @@ def train_on(
                 champion=champion,
                 progress=Progress(step.say, trials.finished, lambda model: _read_test(step, use_case, frame, model)),
                 trace={"definition": definition, "as_of": step.now.isoformat(), "tables": tables, "split": split or {}},
+                verify=verify,
             )  # fmt: skip
-        version = _register(step, registry, run, trained, digest)
+        version = _register(step, registry, run, trained, digest, tuning_metric(use_case))
     except BaseException:
         registry.end(run, failed=True)
         raise
     registry.end(run)
     _record(step, registry, run, version, trained, digest, study)
     _figures(step, use_case, trained, table, split or {})
+    if verify:
+        step.figure("train.verified", 1.0, use_case=name, tables=[table], text=trained.artefact.card.digest)
     return {"version": version, "digest": trained.artefact.card.digest, "mlflow_run": run}
-
-
-class TrialLog:
-    """Writes each trial to ops.trials and MLflow as it finishes, while the next one runs."""
-
-    def __init__(self, step: Step, registry: Registry, run: str, use_case: UseCase, study: str) -> None:
-        self._step, self._registry, self._run, self._use_case, self._study = step, registry, run, use_case, study
-        self._writer = ThreadPoolExecutor(1, "trials")
-        self._pending: list[Future[None]] = []
-        self._best = -1.0
-        self._started = time.monotonic()
-
-    def __enter__(self) -> TrialLog:
-        return self
-
-    def __exit__(self, *failure: object) -> None:
-        self._writer.shutdown(wait=True)
-        if failure[0] is None:
-            for write in self._pending:
-                write.result()
-
-    def known(self) -> dict[str, Trial]:
-        """Trials of the same study that an earlier run has stored."""
-        lake = self._step.lake
-        if not lake.exists("ops.trials"):
-            return {}
-        rows = lake.read("ops.trials").where((F.col("study") == self._study) & (F.col("status") == "ok")).collect()
-        return {
-            key_of(dict(sorted(row["params"].items()))): Trial(
-                row["trial"], row["params"], row["metric"], row["seconds"], row["status"], row["rounds"]
-            )
-            for row in rows
-        }
-
-    def finished(self, trial: Trial, known: bool) -> None:
-        planned = self._use_case.model.search.trials
-        better = trial.status == "ok" and trial.metric > self._best
-        self._best = max(self._best, trial.metric) if trial.status == "ok" else self._best
-        said = f"{trial.metric:.4f}{' (best so far)' if better else ''}" if trial.status == "ok" else trial.status
-        taken = "from the earlier search" if known else f"{trial.seconds:.1f} s"
-        self._step.say(f"trial {trial.number + 1} of {planned}: {said}, {taken}")
-        if not known:
-            self._pending.append(self._writer.submit(self._write, trial, datetime.now(UTC)))
-
-    def _write(self, trial: Trial, moment: datetime) -> None:
-        run = self._registry.start(f"trial {trial.number + 1}", {"use_case": self._use_case.use_case}, self._run)
-        figures = {
-            tuning_metric(self._use_case): trial.metric if trial.status == "ok" else None,
-            "seconds": trial.seconds,
-        }
-        self._registry.log(
-            run, trial.parameters, {**figures, "rounds_used": float(trial.rounds)}, {"status": trial.status}
-        )
-        self._registry.end(run, failed=trial.status != "ok")
-        metric = trial.metric if trial.status == "ok" else None
-        row = (
-            self._step.run_id, self._use_case.use_case, self._study, trial.number, trial.parameters, metric,
-            trial.rounds, trial.seconds, trial.status, run, moment,
-        )  # fmt: skip
-        lake = self._step.lake
-        lake.append("ops.trials", lake.spark.createDataFrame([row], records.TRIALS), about=records.TRIALS_ABOUT)
 
 
 def spoken(first: str, last: str) -> str:
@@ -188,7 +142,7 @@ def _read_test(step: Step, use_case: UseCase, frame: DataFrame, model: str) -> N
     step.say(f"test period {span['first']} to {span['last']}: {span['rows']:,} rows, read {times}")
 
 
-def _register(step: Step, registry: Registry, run: str, trained: Trained, digest: str) -> str:
+def _register(step: Step, registry: Registry, run: str, trained: Trained, digest: str, metric: str) -> str:
     card, evaluation = trained.artefact.card, trained.evaluation
     metrics = {name: found.value for name, found in evaluation.figures.items()}
     metrics |= {f"{name}.low": found.low for name, found in evaluation.figures.items()}
@@ -198,8 +152,11 @@ def _register(step: Step, registry: Registry, run: str, trained: Trained, digest
         folder = Path(scratch)
         importance = plots.gain_importance(trained.artefact.booster, card.features)
         plots.draw(evaluation, importance, folder)
+        draw_search(trained.trials, metric, folder)
         if step.lake.root is not None:
-            plots.draw(evaluation, importance, step.lake.root / "plots" / registry.model)
+            kept = step.lake.root / "plots" / registry.model
+            plots.draw(evaluation, importance, kept)
+            draw_search(trained.trials, metric, kept)
         (folder / "evaluation.json").write_text(json.dumps(evaluation.to_dict()), "utf-8")
         (folder / "importance.json").write_text(json.dumps(importance), "utf-8")
         registry.log_files(run, folder, "evaluation")
@@ -256,10 +213,28 @@ def _figures(step: Step, use_case: UseCase, trained: Trained, table: str, split:
         )
     step.figure(f"chosen.{tuning_metric(use_case)}", trained.chosen_metric, **about)
     step.figure("model_digest", None, text=trained.artefact.card.digest, **about)
-    gap = trained.best.metric - trained.chosen_metric
+    gap = trained.searched_metric - trained.chosen_metric
     step.figure("fit_below_search_by", gap, **about)
-    if gap > 0.05:
-        step.warn(
-            f"{name}: {tuning_metric(use_case)} on choose is {trained.best.metric:.3f} in the search and "
-            f"{trained.chosen_metric:.3f} after the distributed fit; raise model.search.rows"
-        )
+    if warning := disagreement(trained.searched_metric, trained.chosen_metric, tuning_metric(use_case)):
+        step.warn(f"{name}: {warning}")
+
+
+def disagreement(searched: float, fitted: float, metric: str) -> str:
+    """What is to be said when the final fit is worse on choose than a booster of this process; else nothing."""
+    if searched - fitted <= AGREEMENT:
+        return ""
+    return (
+        f"{metric} on choose is {searched:.3f} in the search and {fitted:.3f} after the final fit, more than {AGREEMENT} "
+        "less; raise model.search.rows"
+    )
+
+
+def _verify_standing(step: Step, use_case: UseCase, frame: DataFrame, registry: Registry, version: str) -> None:
+    """Fits a registered version again from its stored rows and compares the digests."""
+    card, choice = registry.load(version).card, use_case.model
+    data = checked(frame, use_case)
+    parts = bounded_rows(data, card.features, choice.search.rows, use_case.zone) if choice.fit == "single_node" else {}
+    constraints = constraints_of(card.features, choice.only_increases_with, choice.only_decreases_with)
+    step.say(f"fitting v{version} again, to compare")
+    verified(card.digest, lambda: final_fit(data, parts, card.features, card.parameters, choice, constraints))
+    step.figure("train.verified", 1.0, use_case=use_case.use_case, text=card.digest)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from pathlib import Path
 
 import mlflow
 import numpy as np
+import pandas as pd
 import pytest
 
 from finlake.config import Target
@@ -79,3 +85,74 @@ def test_a_model_without_its_card_is_refused(artefact: Artefact, tmp_path: Path)
     registry.client.create_model_version(registry.model, source, run_id=run)
     with pytest.raises(Exception, match="was not made by finlake"):
         registry.load("1")
+
+
+ROWS = pd.DataFrame({"visits_1h": [0.0, 9.0, 4.0], "this_sum": [1.0, 5.0, -2.0]})
+
+
+@pytest.fixture(scope="module")
+def logged(artefact: Artefact, tmp_path_factory: pytest.TempPathFactory) -> tuple[Registry, str]:
+    """A registry with one version, and the folder of its model."""
+    registry = Registry(Target(target="local"), tmp_path_factory.mktemp("lake"), "late_visits")
+    version = registry.register(registry.start("a run", {}), artefact, {})
+    registry.point("champion", version)
+    return registry, registry.client.get_model_version_download_uri(registry.model, version)
+
+
+def expected(artefact: Artefact) -> list[float]:
+    scorer = artefact.scorer()
+    return list(scorer.probability(scorer.margin(scorer.matrix(ROWS))))
+
+
+def test_mlflow_models_serve_answers(logged: tuple[Registry, str], artefact: Artefact, tmp_path: Path) -> None:
+    registry, _ = logged
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/late_visits@champion", "--env-manager", "local",
+        "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+    ]  # fmt: skip
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": registry.tracking, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    with (tmp_path / "log").open("w") as log:
+        server = subprocess.Popen(
+            command, stdout=log, stderr=log, env=environment, cwd=tmp_path, start_new_session=True
+        )  # fmt: skip
+        try:
+            place = f"http://127.0.0.1:{port}"
+            assert reached(place, server), (tmp_path / "log").read_text()
+            question = {"dataframe_split": ROWS.to_dict("split"), "params": {"reasons": 1}}
+            request = urllib.request.Request(
+                f"{place}/invocations", json.dumps(question).encode(), {"Content-Type": "application/json"}
+            )
+            with urllib.request.urlopen(request, timeout=60) as response:
+                answer = json.load(response)["predictions"]
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait(60)
+    np.testing.assert_allclose([row["probability"] for row in answer], expected(artefact))
+    assert answer[1]["decision"] == "decline" and json.loads(answer[1]["reasons"])[0][0] == "visits_1h"
+
+
+def reached(place: str, server: subprocess.Popen[bytes]) -> bool:
+    """Whether the server answers; False once it has ended."""
+    while server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{place}/ping", timeout=5) as response:
+                return bool(response.status == 200)
+        except OSError:
+            time.sleep(0.2)
+    return False
+
+
+def test_spark_udf_scores_a_frame(spark, logged: tuple[Registry, str], artefact: Artefact) -> None:
+    _, folder = logged
+    answer = mlflow.pyfunc.spark_udf(
+        spark, folder, result_type="probability double, decision string, reasons string", env_manager="local"
+    )
+    frame = spark.createDataFrame(ROWS.reset_index())
+    made = frame.select("index", answer("visits_1h", "this_sum").alias("made")).select("index", "made.*")
+    rows = made.orderBy("index").collect()
+    np.testing.assert_allclose([row["probability"] for row in rows], expected(artefact))
+    assert [row["decision"] for row in rows] == ["approve", "decline", rows[2]["decision"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import numpy as np
@@ -53,7 +54,17 @@ def test_a_model_is_trained_promoted_and_scores_once(lake):
     fill(lake)
     said: list[str] = []
     training = make_step(lake, "train", "run-a", said)
-    made = train_on(training, use_case(), "features.training_late_visits", FEATURES, definition="f1")
+    made = train_on(training, use_case(), "features.training_late_visits", FEATURES, definition="f1", verify=True)
+    assert [row[6] for row in training.figures if row[2] == "train.verified"] == [made["digest"]]
+    pictures = lake.root / "plots" / "late_visits"
+    assert {path.name for path in pictures.glob("search*")} == {
+        "search_convergence.png",
+        "search_parallel.png",
+        "search.json",
+    }
+    trials = lake.read("ops.trials").orderBy("trial").collect()
+    assert {row["engine"] for row in trials} == {"hyperopt"} and all(len(row["curve"]) > 1 for row in trials)
+    assert len(json.loads((pictures / "search.json").read_text())["trials"]) == 3
     figures = {row[2]: row[3] for row in training.figures}
     assert figures["average_precision.finlake"] > figures["average_precision.baseline_rule"]
     assert figures["test_reads"] == 1 and any("read once" in line for line in said)
@@ -64,6 +75,9 @@ def test_a_model_is_trained_promoted_and_scores_once(lake):
     again = make_step(lake, "train", "run-b", said)
     assert train_on(again, use_case(), "features.training_late_visits", FEATURES, definition="f1") == made
     assert said[-1].startswith("nothing new") and lake.read("ops.test_reads").count() == 1
+    verifying = make_step(lake, "train", "run-v", said)
+    train_on(verifying, use_case(), "features.training_late_visits", FEATURES, definition="f1", verify=True)
+    assert {row[2] for row in verifying.figures} == {"train.verified"} and lake.read("ops.models").count() == 1
 
     # trained again, the same search takes its trials from the table and ends in the same model
     lake.delete("ops.models", "version = '1'")
@@ -142,3 +156,23 @@ def test_an_approval_counts_after_a_newer_version_came_and_review_scores_are_dec
     gates = lake.read("ops.gates").count()
     promote(step("promote", "h"), "late_visits")
     assert lake.read("ops.gates").count() == gates
+
+
+def test_folds_optuna_value_weights_and_a_fit_on_the_driver_end_in_a_calibrated_model(lake):
+    fill(lake, 3000)
+    search = {"engine": "optuna", "trials": 6, "rows": 3000, "stop_poor": True, "folds": {"count": 2}}
+    case = use_case(model={"search": search, "fit": "single_node", "weights": "value"})
+    training = make_step(lake, "train", "run-a")
+    made = train_on(training, case, "features.training_late_visits", FEATURES, definition="f1", verify=True)
+    trials = lake.read("ops.trials").orderBy("trial").collect()
+    assert {row["engine"] for row in trials} == {"optuna"}
+    for row in (row for row in trials if row["status"] == "ok"):
+        assert len(row["folds"]) == 2 and row["metric"] == pytest.approx(np.mean(row["folds"]))
+    figures = {row[2]: row for row in training.figures}
+    assert abs(figures["fit_below_search_by"][3]) < 0.02, "both fits saw the same rows, and are measured on choose"
+    assert 0.5 < figures["calibration"][3] < 2, "weights in the loss do not reach calibration"
+    lake.delete("ops.models", "version = '1'")
+    again = train_on(
+        make_step(lake, "train", "run-b"), case, "features.training_late_visits", FEATURES, definition="f1"
+    )
+    assert again["digest"] == made["digest"] and lake.read("ops.trials").count() == len(trials)

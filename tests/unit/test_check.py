@@ -108,6 +108,36 @@ MISTAKES = [
     ),
     (USE, "one_alert_per: policy_no", "one_alert_per: policy", ["one_alert_per", "'policy_no'"]),
     (USE, "value: this.claimed", "value: this.region", ["'region' is text"]),
+    (
+        USE,
+        "only_increases_with: [claims_30d]\n",
+        "only_increases_with: [claims_30d]\n  weights: claims_31d\n",
+        ["no feature of this use case", "'claims_30d'"],
+    ),
+    (
+        USE,
+        "only_increases_with: [claims_30d]\n",
+        "only_increases_with: [claims_30d]\n  weights: this.claimd\n",
+        ["weights", "'claimed'"],
+    ),
+    (
+        USE,
+        "only_increases_with: [claims_30d]\n",
+        "only_increases_with: [claims_30d]\n  weights: this.region\n",
+        ["'region' is text", "a weight is money or a number"],
+    ),
+    (
+        USE,
+        "only_increases_with: [claims_30d]\n",
+        "only_increases_with: [claims_30d]\n  search: {engine: optunas}\n",
+        ["'hyperopt' or 'optuna'", "engine"],
+    ),
+    (
+        USE,
+        "only_increases_with: [claims_30d]\n",
+        "only_increases_with: [claims_30d]\n  search: {folds: {count: 1}}\n",
+        ["folds.count", "2"],
+    ),
     (USE, "zone: Europe/Berlin\n", "zone: Berlin\n", ["no time zone 'Berlin'"]),
     (USE, "matures_after: 90d", "matures_after: soon", ["'soon'", "36 months"]),
     # marts
