@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -39,7 +39,7 @@ class Costs(Model):
     false_positive: float = Field(gt=0, description="of declining a negative")
     false_negative: float | Literal["value"] = Field(description="of approving a positive: a number, or policy.value")
     review: float | None = Field(
-        None, ge=0, description="of a person's look, who then decides rightly; default: nobody looks"
+        None, gt=0, description="of a person's look, who then decides rightly; default: nobody looks"
     )
 
     @model_validator(mode="after")
@@ -47,6 +47,21 @@ class Costs(Model):
         if self.false_negative != "value" and self.false_negative <= 0:
             raise ValueError("false_negative must be above 0, or the word value")
         return self
+
+    @property
+    def cut_offs(self) -> tuple[float, float] | None:
+        """Chances below which approving, and above which declining costs least; None where each row has its own.
+
+        With the chance p, approving costs p·false_negative, declining (1 - p)·false_positive (Elkan, The Foundations of
+        Cost-Sensitive Learning, 2001), and a look its own price. Where a look is dearer than both at every p, approve and
+        decline meet at false_positive / (false_positive + false_negative).
+        """
+        if self.false_negative == "value":
+            return None
+        right, missed = self.false_positive, float(self.false_negative)
+        if self.review is None or self.review >= right * missed / (right + missed):
+            return right / (right + missed), right / (right + missed)
+        return self.review / missed, 1 - self.review / right
 
 
 class HourGroups(Model):
@@ -92,9 +107,21 @@ class Policy(Model):
         20, gt=0, description="expected positives with which a context's own experience counts as half"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_costs(cls, value: Any) -> Any:
+        """Cut-offs that follow from costs; those that were written beside costs must be the same."""
+        if isinstance(value, dict) and value.get("costs") and not {"approve_below", "decline_above"} & value.keys():
+            made = Costs.model_validate(value["costs"]).cut_offs
+            if made is not None:
+                value = {**value, "approve_below": made[0], "decline_above": made[1]}
+        return value
+
     @model_validator(mode="after")
     def _one_kind(self) -> Policy:
-        if sum(kind is not None for kind in (self.alerts_per_day, self.approve_below, self.costs)) != 1:
+        given = self.costs.cut_offs if self.costs is not None else None
+        written = self.approve_below is not None and (self.approve_below, self.decline_above) != given
+        if sum((self.alerts_per_day is not None, written, self.costs is not None)) != 1:
             raise ValueError("give one of: alerts_per_day (with one_alert_per), approve_below and decline_above, costs")
         if self.alerts_per_day and not self.one_alert_per:
             raise ValueError("alerts_per_day needs one_alert_per, the column of whom is called")
@@ -103,13 +130,21 @@ class Policy(Model):
         if self.approve_below is not None:
             if self.decline_above is None or self.decline_above < self.approve_below:
                 raise ValueError("decline_above must be given and not lie below approve_below")
-        if self.costs is not None and self.costs.false_negative == "value" and self.value is None:
-            raise ValueError("costs.false_negative is value, so policy.value must name the column")
+        if self.costs is not None and self.costs.false_negative == "value":
+            if self.value is None:
+                raise ValueError("costs.false_negative is value, so policy.value must name the column")
+            if self.contexts is not None:
+                raise ValueError("costs by value have a cut-off for each row: contexts need a number as false_negative")
         if self.alert_expires_after.micros % MICROS["d"] or not self.alert_expires_after.micros:
             raise ValueError("alert_expires_after is counted in whole days, at least 1d")
         if self.contexts is not None and sum(isinstance(context, HourGroups) for context in self.contexts) > 1:
             raise ValueError("contexts can hold hours only once")
         return self
+
+    @property
+    def cut_offs(self) -> tuple[float | None, float | None]:
+        """approve_below and decline_above; None for alert budgets and where each row's value decides."""
+        return self.approve_below, self.decline_above
 
     @property
     def expires_days(self) -> int:

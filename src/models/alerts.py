@@ -123,7 +123,11 @@ def queued(use_case: UseCase, known: DataFrame, asked: DataFrame, verdicts: Data
     left = held.unionByName(fresh).select(bucket, "*").groupBy("bucket")
     right = verdicts.select(bucket, "entity", "day", "grace", *_TOLD).groupBy("bucket")
     work = _Work(use_case.use_case, use_case.policy, use_case.zone, _micros(now), bool(use_case.policy.alerts_per_day))
-    return left.cogroup(right).applyInPandas(work, _SCHEMA)
+
+    def run(rows: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:
+        return work.of_bucket(rows, told)
+
+    return left.cogroup(right).applyInPandas(run, _SCHEMA)
 
 
 class _Work:
@@ -134,7 +138,7 @@ class _Work:
         self.name, self.now, self.days = name, now, policy.expires_days
         self.clock, self.zone = (opens.clock, opens.zone) if budget else ("00:00:00", zone)
 
-    def __call__(self, rows: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:
+    def of_bucket(self, rows: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:
         rules = Rules(self.now, self.days, opening(self.clock, self.zone))
         by_entity: dict[str, tuple[list[Alert], list[Candidate], list[Verdict]]] = {}
         for row in rows.to_dict("records"):

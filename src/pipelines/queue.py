@@ -53,11 +53,11 @@ def _bring_to_now(step: Step, chosen: UseCase) -> int:
     if chosen.policy.sample_per_day:
         last = step.now.date() - timedelta(days=chosen.policy.expires_days)
         recent = stands.where(F.col("queue_day") > F.lit(last))
-        _take_up(step, chosen, stands, drawn(recent, _alerts(step, chosen), chosen), usable)
+        _take_up(step, chosen, stands, drawn(recent, alerts_of_use_case(step, chosen), chosen), usable)
     return _summary(step, chosen, stands, told, unknown)
 
 
-def _alerts(step: Step, chosen: UseCase) -> DataFrame:
+def alerts_of_use_case(step: Step, chosen: UseCase) -> DataFrame:
     lake = step.lake
     lake.create(ALERTS, lake.spark.createDataFrame([], queueing.ALERTS), about=_ABOUT, comments=_COMMENTS)
     return lake.read(ALERTS).where(F.col("use_case") == chosen.use_case)
@@ -79,7 +79,7 @@ def _take_up(step: Step, chosen: UseCase, stands: DataFrame, asked: DataFrame, t
     """Brings both tables to the step's moment; how many verdicts are about no alert."""
     lake, now = step.lake, F.lit(step.now)
     later = (F.col("queued_at") > now) | (F.col("state_since") > now)
-    known = _alerts(step, chosen).withColumn("frozen", later)
+    known = alerts_of_use_case(step, chosen).withColumn("frozen", later)
     with scratch(lake, f"queue_{chosen.use_case}") as keep:
         made = keep("alerts", queueing.queued(chosen, known, asked, told, step.now))
         rows = queueing.alert_rows(made, stands, chosen, step.run_id)
@@ -91,7 +91,7 @@ def _take_up(step: Step, chosen: UseCase, stands: DataFrame, asked: DataFrame, t
 
 
 def _summary(step: Step, chosen: UseCase, stands: DataFrame, told: DataFrame, unknown: int) -> int:
-    name, alerts = chosen.use_case, _alerts(step, chosen)
+    name, alerts = chosen.use_case, alerts_of_use_case(step, chosen)
     counted = {
         (row["origin"], row["state"]): row["count"] for row in alerts.groupBy("origin", "state").count().collect()
     }

@@ -96,7 +96,11 @@ def test_alerts_are_carried_settled_corrected_and_expire(lake):
                    ("A", "what", answered, morning(3), None), ("B", "ok", answered, morning(4), None))  # fmt: skip
     said = make_step(lake, morning(3))
     queue(said, "late_visits")
-    assert alerts(lake) == [("A1", "02", "new", "score"), ("B0", "02", "confirmed", "score"), ("C1", "03", "new", "score")]
+    assert alerts(lake) == [
+        ("A1", "02", "new", "score"),
+        ("B0", "02", "confirmed", "score"),
+        ("C1", "03", "new", "score"),
+    ]
     assert [warning.split(": ", 1)[1].split(" ")[:3] for warning in said.warnings] == [
         ["1", "verdicts", "of"], ["1", "verdicts", "of"]
     ]  # fmt: skip
@@ -139,7 +143,9 @@ def test_a_sample_outside_the_queue_says_what_is_missed(lake):
     write_scores(lake, days=2)
     queue(make_step(lake, morning(3), sample_per_day=5), "late_visits")
     drawn = [(key, day) for key, day, _, origin in alerts(lake) if origin == "sample"]
-    assert len(drawn) == 10 and {day for _, day in drawn} == {"02", "03"} and all(key.startswith("o") for key, _ in drawn)
+    assert (
+        len(drawn) == 10 and {day for _, day in drawn} == {"02", "03"} and all(key.startswith("o") for key, _ in drawn)
+    )
     answered = datetime(2025, 4, 3, 10)
     found = [("F" if number == 0 else "ok") for number in range(5)]
     asked = [key[:3] for key, day in drawn if day == "03"]
