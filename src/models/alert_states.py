@@ -60,7 +60,6 @@ class Alert:
     expires_on: int
     queued_at: int
     origin: str = SCORE
-    frozen: bool = False  # its state comes from later knowledge than this run has
     state: str = NEW
     state_since: int = 0
     verdict_by: str = ""
@@ -117,7 +116,7 @@ def alerts_of(
         if carrier is None:
             expires = candidate.queue_day + rules.expires_days
             alerts.append(Alert(candidate.queue_day, candidate, expires, rules.now, candidate.origin))
-        elif candidate.origin == SCORE and not carrier.frozen:
+        elif candidate.origin == SCORE:
             carrier.origin = SCORE
             carrier.decision = max(carrier.decision, candidate, key=_height)
     about = [_about(alerts, verdict) for verdict in verdicts]

@@ -104,20 +104,20 @@ def queued(use_case: UseCase, known: DataFrame, asked: DataFrame, verdicts: Data
 
     Args:
         use_case: whose queue it is.
-        known: rows of ops.alerts with `frozen`: known to a later moment, so left as they are.
+        known: rows of ops.alerts.
         asked: candidates (queue_day, entity, decision_key, probability, raw_score, scored_at, origin).
         verdicts: of `verdict_rows`, with entity, day and state.
         now: the moment the run stands at.
     """
-    none = F.lit(None)
-    fields = ["queue_day", "entity", "decision_key", "probability", "raw_score", "scored_at", "origin"]
+    of_decision = [F.unix_date("queue_day").alias("queue_day"), "entity", "decision_key", "probability", "raw_score"]
     fresh = asked.select(
-        F.unix_date("queue_day").alias("queue_day"), *fields[1:5], F.unix_micros("scored_at").alias("scored_at"), "origin",
-        none.cast("int").alias("expires_on"), none.cast("bigint").alias("queued_at"), F.lit(False).alias("frozen"),
+        *of_decision, F.unix_micros("scored_at").alias("scored_at"), "origin", F.lit(None).cast("int").alias("expires_on"),
+        F.lit(None).cast("bigint").alias("queued_at"),
     )  # fmt: skip
+    queued_at = F.unix_micros("queued_at")
     held = known.select(
-        F.unix_date("queue_day").alias("queue_day"), *fields[1:5], F.unix_micros("queued_at").alias("scored_at"), "origin",
-        F.unix_date("expires_on").alias("expires_on"), F.unix_micros("queued_at").alias("queued_at"), "frozen",
+        *of_decision, queued_at.alias("scored_at"), "origin", F.unix_date("expires_on").alias("expires_on"),
+        queued_at.alias("queued_at"),
     )  # fmt: skip
     bucket = F.pmod(F.xxhash64("entity"), F.lit(_BUCKETS)).alias("bucket")
     left = held.unionByName(fresh).select(bucket, "*").groupBy("bucket")
@@ -150,17 +150,8 @@ class _Work:
             if pd.isna(row["queued_at"]):
                 asked.append(candidate)
             else:
-                when = int(row["queued_at"])
-                alerts.append(
-                    Alert(
-                        candidate.queue_day,
-                        candidate,
-                        int(row["expires_on"]),
-                        when,
-                        candidate.origin,
-                        bool(row["frozen"]),
-                    )
-                )
+                day, when = int(row["expires_on"]), int(row["queued_at"])
+                alerts.append(Alert(candidate.queue_day, candidate, day, when, candidate.origin))
         for row in told.to_dict("records"):
             by_entity.setdefault(row["entity"], ([], [], []))[2].append(_verdict(row))
         made = [out for entity, parts in by_entity.items() for out in self._rows(entity, *parts, rules)]
@@ -171,12 +162,11 @@ class _Work:
     ) -> Iterable[tuple[Any, ...]]:
         alerts, unknown = alerts_of(known, asked, verdicts, rules)
         for a in alerts:
-            if not a.frozen:
-                events = {(event.state, event.at): vars(event) for event in a.events}
-                yield (
-                    alert_id(self.name, a.queue_day, entity), entity, a.queue_day, a.decision.decision_key, a.origin, a.state,
-                    a.state_since, a.verdict_by, a.expires_on, a.queued_at, 0, list(events.values()),
-                )  # fmt: skip
+            events = {(event.state, event.at): vars(event) for event in a.events}
+            yield (
+                alert_id(self.name, a.queue_day, entity), entity, a.queue_day, a.decision.decision_key, a.origin, a.state,
+                a.state_since, a.verdict_by, a.expires_on, a.queued_at, 0, list(events.values()),
+            )  # fmt: skip
         if unknown:
             yield None, entity, 0, "", "", "", 0, "", 0, 0, unknown, []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -33,8 +33,8 @@ _CHANGING = (
 def queue(step: Step, use_case: str = "all") -> Values:
     """Opens alerts from standing decisions, carries open ones over, and takes in analysts' verdicts.
 
-    Nothing known after the step's moment is used, and alerts that a later moment has touched are left alone. Rows are
-    merged by key: a repeated run changes nothing, and one that was killed is made good by the next.
+    Nothing known after the step's moment is used, and a queue that was brought to a later moment stays as it is. Rows
+    are merged by key: a repeated run changes nothing, and one that was killed is made good by the next.
     """
     names = list(step.config.use_cases) if use_case == "all" else [use_case]
     return {"alerts": {name: _bring_to_now(step, step.config.use_case(name)) for name in names}}
@@ -45,6 +45,9 @@ def _bring_to_now(step: Step, chosen: UseCase) -> int:
     if not lake.exists(f"scores.{name}"):
         step.say(f"{name}: nothing is scored yet, so nobody is queued")
         return 0
+    if last := _brought_to(step, name):
+        step.say(f"{name}: the queue stands at {last:%d %b %Y %H:%M} already, so nothing is changed")
+        return alerts_of_use_case(step, chosen).count()
     scores = lake.read(f"scores.{name}").where(F.col("scored_at") <= F.lit(step.now))
     stands = queueing.standing(scores, chosen)
     told = _verdicts(step, chosen, stands)
@@ -55,6 +58,16 @@ def _bring_to_now(step: Step, chosen: UseCase) -> int:
         recent = stands.where(F.col("queue_day") > F.lit(last))
         _take_up(step, chosen, stands, drawn(recent, alerts_of_use_case(step, chosen), chosen), usable)
     return _summary(step, chosen, stands, told, unknown)
+
+
+def _brought_to(step: Step, use_case: str) -> datetime | None:
+    """The moment of an earlier run, if it is later than this step's: states follow knowledge, which only grows."""
+    if not step.lake.exists("ops.figures"):
+        return None
+    mine = (F.col("use_case") == use_case) & (F.col("figure") == "queue.alerts")
+    found = step.lake.read("ops.figures").where(mine & (F.col("as_of") > F.lit(step.now)))
+    last = found.agg(F.max("as_of").alias("last")).first()
+    return last["last"] if last else None
 
 
 def alerts_of_use_case(step: Step, chosen: UseCase) -> DataFrame:
@@ -77,9 +90,7 @@ def _verdicts(step: Step, chosen: UseCase, stands: DataFrame) -> DataFrame:
 
 def _take_up(step: Step, chosen: UseCase, stands: DataFrame, asked: DataFrame, told: DataFrame) -> int:
     """Brings both tables to the step's moment; how many verdicts are about no alert."""
-    lake, now = step.lake, F.lit(step.now)
-    later = (F.col("queued_at") > now) | (F.col("state_since") > now)
-    known = alerts_of_use_case(step, chosen).withColumn("frozen", later)
+    lake, known = step.lake, alerts_of_use_case(step, chosen)
     with scratch(lake, f"queue_{chosen.use_case}") as keep:
         made = keep("alerts", queueing.queued(chosen, known, asked, told, step.now))
         rows = queueing.alert_rows(made, stands, chosen, step.run_id)
@@ -96,6 +107,7 @@ def _summary(step: Step, chosen: UseCase, stands: DataFrame, told: DataFrame, un
         (row["origin"], row["state"]): row["count"] for row in alerts.groupBy("origin", "state").count().collect()
     }
     about: dict[str, Any] = {"use_case": name, "tables": [ALERTS]}
+    step.figure("queue.alerts", sum(counted.values()), unit="alerts", **about)
     for (origin, state), count in sorted(counted.items()):
         step.figure(f"queue.{origin}.{state}", count, unit="alerts", **about)
     states: dict[str, int] = {}

@@ -77,13 +77,10 @@ def test_a_correction_known_later_wins_whatever_time_it_speaks_of():
     assert [event.state for event in alerts[0].events] == ["new", "dismissed", "in_work", "confirmed"]
 
 
-def test_nothing_known_later_is_used_and_what_a_later_run_touched_stands():
+def test_nothing_known_later_is_used():
     verdict = told(10, "confirmed", 12)
-    alerts, _ = alerts_of([], [asked(10)], [verdict], rules(11))
-    assert states(alerts) == [(10, "k10", "new")]
-    later = Alert(10, asked(10), 17, opens(10), frozen=True, state="confirmed")
-    kept, _ = alerts_of([later], [asked(11, 0.9)], [], rules(11))
-    assert [alert.decision.decision_key for alert in kept] == ["k10"]
+    alerts, unknown = alerts_of([], [asked(10)], [verdict, told(9, "confirmed", 12)], rules(11))
+    assert (states(alerts), unknown) == ([(10, "k10", "new")], 0)
 
 
 def test_a_late_verdict_settles_an_expired_alert_and_one_about_nothing_is_counted():
