@@ -109,14 +109,15 @@ def queued(use_case: UseCase, known: DataFrame, asked: DataFrame, verdicts: Data
         verdicts: of `verdict_rows`, with entity, day and state.
         now: the moment the run stands at.
     """
-    of_decision = [F.unix_date("queue_day").alias("queue_day"), "entity", "decision_key", "probability", "raw_score"]
+    named = (F.col(name) for name in ("entity", "decision_key", "probability", "raw_score"))
+    of_decision = [F.unix_date("queue_day").alias("queue_day"), *named]
     fresh = asked.select(
-        *of_decision, F.unix_micros("scored_at").alias("scored_at"), "origin", F.lit(None).cast("int").alias("expires_on"),
+        *of_decision, F.unix_micros("scored_at").alias("scored_at"), F.col("origin"), F.lit(None).cast("int").alias("expires_on"),
         F.lit(None).cast("bigint").alias("queued_at"),
     )  # fmt: skip
     queued_at = F.unix_micros("queued_at")
     held = known.select(
-        *of_decision, queued_at.alias("scored_at"), "origin", F.unix_date("expires_on").alias("expires_on"),
+        *of_decision, queued_at.alias("scored_at"), F.col("origin"), F.unix_date("expires_on").alias("expires_on"),
         queued_at.alias("queued_at"),
     )  # fmt: skip
     bucket = F.pmod(F.xxhash64("entity"), F.lit(_BUCKETS)).alias("bucket")

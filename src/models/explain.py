@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from finlake.models.artefact import Artefact
-from finlake.models.scoring import VALUES
-from finlake.models.served import Scorer, clean, top_reasons
+from finlake.models.scoring import VALUES, as_floats, matrix_of
+from finlake.models.served import Scorer, top_reasons
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,11 +20,6 @@ if TYPE_CHECKING:
 REASONS = "array<struct<rank:int,feature:string,value:double,contribution:double,text:string>>"
 Render = Callable[[str, float | None, Mapping[str, float | None], datetime], str]
 """Feature, its value, all feature values of the row, moment of the decision -> a sentence."""
-
-
-def valued(rows: DataFrame, features: Sequence[str]) -> DataFrame:
-    """Adds `_values`: the features as doubles, in the model's order."""
-    return rows.withColumn(VALUES, F.array(*(F.col(f"`{name}`").cast("double") for name in features)))
 
 
 def with_reasons(rows: DataFrame, artefact: Artefact, render: Render, count: int = 4) -> DataFrame:
@@ -54,11 +48,10 @@ def with_reasons(rows: DataFrame, artefact: Artefact, render: Render, count: int
 
 def _told(scorer: Scorer, rows: pa.RecordBatch, render: Render, count: int) -> list[list[dict[str, Any]]]:
     features = scorer.features
-    flat = rows.column(VALUES).flatten().to_numpy(zero_copy_only=False).astype("float64")
-    values = flat.reshape(-1, len(features))
+    values = matrix_of(rows, len(features))
     made = []
     moments = rows.column("decision_ts").to_pylist()
-    for row, strongest, moment in zip(values, top_reasons(scorer, clean(values), count), moments, strict=True):
+    for row, strongest, moment in zip(values, top_reasons(scorer, as_floats(values), count), moments, strict=True):
         known = {name: None if math.isnan(value) else float(value) for name, value in zip(features, row, strict=True)}
         made.append(
             [

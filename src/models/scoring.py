@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FIRST, SHADOW, REVIEW = "first", "shadow", "review"
+_KINDS = (FIRST, SHADOW, REVIEW)
 KEY = ("use_case", "decision_key", "decision_ts", "feature_digest", "model_version", "kind")
 VALUES = "_values"  # the features of a row whose reasons are told, in the model's order
 ALERT, WATCH, PASS = "alert", "watch", "pass"
@@ -33,11 +34,11 @@ def probabilities(frame: DataFrame, keep: Sequence[str], artefact: Artefact, hig
     true for them: a row without it has so many entities of its group above it. The frame then needs `_group` (int),
     `_entity` and `_shift` (log odds taken off before rows are compared).
     """
-    features, names = list(artefact.card.features), list(keep)
+    names, width = list(keep), len(artefact.card.features)
     compared = ("_group", "_entity", "_shift") if highest is not None else ()
     given = list(dict.fromkeys([*names, *compared]))
-    inputs = (F.col(f"`{name}`").cast("double").alias(f"x_{number}") for number, name in enumerate(features))
-    taken = frame.select(*(F.col(f"`{name}`") for name in given), *inputs)
+    # one array instead of many columns crosses to Python faster
+    taken = valued(frame, artefact.card.features).select(*(F.col(f"`{name}`") for name in given), VALUES)
     added = [StructField("raw_score", DoubleType()), StructField("probability", DoubleType())]
     if highest is not None:
         added.append(StructField("_top", BooleanType()))
@@ -50,25 +51,36 @@ def probabilities(frame: DataFrame, keep: Sequence[str], artefact: Artefact, hig
         scorer = artefact.scorer()
         top = Top(highest) if highest is not None else None
         for batch in batches:
-            values = _values(batch, len(features))
-            margin = scorer.margin(clean(values)) if len(values) else np.empty(0)
+            values = matrix_of(batch, width)
+            margin = scorer.margin(as_floats(values)) if len(values) else np.empty(0)
             made = [pyarrow.array(margin), pyarrow.array(scorer.probability(margin))]
-            if top is not None:
+            if top is None:
+                made.append(batch.column(VALUES))
+            else:
                 group, shift = (batch.column(name).to_numpy(zero_copy_only=False) for name in ("_group", "_shift"))
                 kept = top.among(group, batch.column("_entity"), margin - shift)
                 made += [pyarrow.array(kept), _lists(values, kept)]
-            else:
-                made.append(_lists(values, np.ones(len(values), dtype=bool)))
             columns = [batch.column(name) for name in names]
             yield pyarrow.RecordBatch.from_arrays([*columns, *made], [*names, *(field.name for field in added)])
 
     return taken.mapInArrow(run, schema)
 
 
-def _values(batch: pa.RecordBatch, count: int) -> np.ndarray:
-    if not batch.num_rows:
-        return np.empty((0, count))
-    return np.column_stack([batch.column(f"x_{n}").to_numpy(zero_copy_only=False) for n in range(count)])
+def valued(rows: DataFrame, features: Sequence[str]) -> DataFrame:
+    """Adds `_values`: the features as doubles, in the model's order."""
+    return rows.withColumn(VALUES, F.array(*(F.col(f"`{name}`").cast("double") for name in features)))
+
+
+def matrix_of(batch: pa.RecordBatch, width: int) -> np.ndarray:
+    """`_values` of a batch in which none is null, as doubles; what is missing is NaN."""
+    flat = batch.column(VALUES).flatten().to_numpy(zero_copy_only=False)
+    return np.asarray(flat, dtype="float64").reshape(-1, width)
+
+
+def as_floats(values: np.ndarray) -> np.ndarray:
+    """What the booster takes: numbers too large for it count as missing, like infinities."""
+    with np.errstate(over="ignore"):
+        return clean(values.astype("float32"))
 
 
 def _lists(values: np.ndarray, kept: np.ndarray) -> pa.Array:
@@ -77,7 +89,7 @@ def _lists(values: np.ndarray, kept: np.ndarray) -> pa.Array:
 
     ends = np.concatenate([[0], np.cumsum(kept)]).astype("int32") * values.shape[1]
     flat = pyarrow.array(values[kept].ravel(), from_pandas=True)
-    starts = pyarrow.array(ends, mask=np.concatenate([~kept, [False]]))
+    starts = pyarrow.array(ends.astype("int32"), mask=np.concatenate([~kept, [False]]))
     return pyarrow.ListArray.from_arrays(starts, flat)
 
 
@@ -181,10 +193,17 @@ def by_budget(rows: DataFrame, use_case: UseCase, given: DataFrame | None = None
     return daily.withColumn("decision", decision).drop(*helpers)
 
 
-def group_of(use_case: UseCase) -> Column:
-    """A number for each queue day and kind, within which entities are compared."""
-    kinds = F.when(F.col("_kind") == FIRST, 0).when(F.col("_kind") == SHADOW, 1).otherwise(2)
-    return (F.unix_date(block_day(use_case)) * 3 + kinds).cast("int")
+def group_of(use_case: UseCase, kind: str = "_kind") -> Column:
+    """A number for each queue day and kind, within which entities are compared; `kind_in` reads the kind from it."""
+    place = F.lit(_KINDS.index(REVIEW))
+    for number, name in enumerate(_KINDS[:-1]):
+        place = F.when(F.col(kind) == name, F.lit(number)).otherwise(place)
+    return (F.unix_date(block_day(use_case)) * len(_KINDS) + place).cast("int")
+
+
+def kind_in(group: str) -> Column:
+    """first, shadow or review, from a number of `group_of`."""
+    return F.element_at(F.array(*map(F.lit, _KINDS)), F.pmod(F.col(group), F.lit(len(_KINDS))) + 1)
 
 
 def most_called(given: DataFrame | None, use_case: UseCase) -> int:

@@ -162,6 +162,18 @@ def _summed(parts: Sequence[Mapping[float, int]]) -> dict[float, int]:
     return total
 
 
+def fixed_thresholds(policy: Policy) -> dict[str, Column]:
+    """The columns of `with_thresholds` where the policy's own thresholds stand: the same for every row."""
+    low, high = policy.cut_offs
+    return {
+        "_context": F.lit(None).cast("string"),
+        "_thresholds_from": F.lit(None).cast("timestamp"),
+        "_approve_below": F.lit(low).cast("double"),
+        "_decline_above": F.lit(high).cast("double"),
+        "_shift": F.lit(0.0),
+    }
+
+
 def with_thresholds(rows: DataFrame, use_case: UseCase, valid: DataFrame | None) -> DataFrame:
     """Adds _context, _thresholds_from, _approve_below, _decline_above and _shift, the log odds an alert's score must beat.
 
@@ -173,15 +185,9 @@ def with_thresholds(rows: DataFrame, use_case: UseCase, valid: DataFrame | None)
         use_case: with `policy.contexts`, or without, then only the policy's own stand.
         valid: rows of ops.thresholds of the use case valid at the step's moment.
     """
-    low, high = use_case.policy.cut_offs
-    fixed = {
-        "_thresholds_from": F.lit(None).cast("timestamp"),
-        "_approve_below": F.lit(low).cast("double"),
-        "_decline_above": F.lit(high).cast("double"),
-        "_shift": F.lit(0.0),
-    }
+    fixed = fixed_thresholds(use_case.policy)
     if use_case.policy.contexts is None or valid is None:
-        return rows.withColumns({"_context": F.lit(None).cast("string"), **fixed})
+        return rows.withColumns(fixed)
     names = ["valid_from", "approve_below", "decline_above", "alert_above"]
     own = valid.where(F.col("context") != EVERYWHERE).select(
         F.col("context").alias("_context"), F.struct(*names).alias("_own")

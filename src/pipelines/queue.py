@@ -45,8 +45,8 @@ def _bring_to_now(step: Step, chosen: UseCase) -> int:
     if not lake.exists(f"scores.{name}"):
         step.say(f"{name}: nothing is scored yet, so nobody is queued")
         return 0
-    if last := _brought_to(step, name):
-        step.say(f"{name}: the queue stands at {last:%d %b %Y %H:%M} already, so nothing is changed")
+    if later := _brought_to(step, name):
+        step.say(f"{name}: the queue stands at {later:%d %b %Y %H:%M} already, so nothing is changed")
         return alerts_of_use_case(step, chosen).count()
     scores = lake.read(f"scores.{name}").where(F.col("scored_at") <= F.lit(step.now))
     stands = queueing.standing(scores, chosen)

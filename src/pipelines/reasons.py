@@ -8,8 +8,9 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from finlake.errors import TableError
-from finlake.models.explain import valued, with_reasons
+from finlake.models.explain import with_reasons
 from finlake.models.registry import Registry
+from finlake.models.scoring import valued
 from finlake.pipelines.feature_versions import version_of
 from finlake.pipelines.reason_words import renderer
 from finlake.pipelines.step import Step

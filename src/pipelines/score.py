@@ -41,7 +41,7 @@ def score(step: Step, use_case: str) -> Values:
     features = lake.read(learnt.table if learnt is not None else f"features.{use_case}")
     features = features.where(F.col("decision_ts") <= F.lit(step.now))
     _check_features(chosen, artefact, version, features)
-    _check_age(step, use_case, features, oldest)
+    check_age(step, use_case, features, oldest)
     earlier = lake.read(table) if lake.exists(table) else None
     render = renderer(step.config, chosen, artefact.card.usual)
     write_scores(Run(step, chosen, artefact, version, champion=alias == CHAMPION, render=render), features, earlier)
@@ -78,7 +78,7 @@ def _check_features(use_case: UseCase, artefact: Artefact, version: str, feature
         )
 
 
-def _check_age(step: Step, use_case: str, features: DataFrame, oldest: Duration | None) -> None:
+def check_age(step: Step, use_case: str, features: DataFrame, oldest: Duration | None) -> None:
     if oldest is None:
         return
     due = F.lit(step.now) - F.expr(oldest.interval)

@@ -14,7 +14,7 @@ from finlake.models import scoring
 from finlake.models.artefact import Artefact
 from finlake.models.explain import Render, with_reasons
 from finlake.models.frames import block_day, value_name
-from finlake.models.thresholds import with_thresholds
+from finlake.models.thresholds import fixed_thresholds, with_thresholds
 from finlake.pipelines.step import Step
 from finlake.pipelines.thresholds import valid_thresholds
 
@@ -31,10 +31,7 @@ COMMENTS = {
 }
 _NO_REASONS = ("pass", "approve", "watch")
 _ROW = ("decision_key", "decision_ts")
-_NAMES = {
-    "_entity": "entity", "_value": "value", "_definition": "feature_digest", "_kind": "kind", "_context": "context",
-    "_thresholds_from": "thresholds_from",
-}  # fmt: skip
+_NAMES = {"_entity": "entity", "_value": "value", "_context": "context", "_thresholds_from": "thresholds_from"}
 
 
 @dataclass(frozen=True)
@@ -95,12 +92,17 @@ def _scored(run: Run, new: DataFrame, highest: int | None = None) -> DataFrame:
         value = F.col(f"`{value_name(new.columns, policy.value)}`").cast("decimal(18,2)")
     # a feature may be called like a column of the scores, so those get their names after scoring
     wide = with_thresholds(new, run.use_case, valid_thresholds(run.step, run.use_case))
-    wide = wide.withColumns({"_entity": F.col(f"`{entity}`").cast("string"), "_value": value})
-    keep = ["decision_key", "event_ts", "decision_ts", "_definition", "_entity", "_value", "_kind", "_context",
-            "_thresholds_from", "_shift", "_approve_below", "_decline_above"]  # fmt: skip
-    if highest is not None:
-        wide = wide.withColumn("_group", scoring.group_of(run.use_case))
-    return scoring.probabilities(wide, keep, run.artefact, highest).withColumnsRenamed(_NAMES)
+    entity_text = F.col(f"`{entity}`").cast("string")
+    wide = wide.withColumns({"_entity": entity_text, "_value": value, "_group": scoring.group_of(run.use_case)})
+    keep = ["decision_key", "event_ts", "decision_ts", "_entity", "_value", "_group"]
+    same = fixed_thresholds(policy)
+    if policy.contexts is not None:
+        keep += same
+    made = scoring.probabilities(wide, keep, run.artefact, highest)
+    if policy.contexts is None:  # what is the same for every row need not cross to Python and back
+        made = made.withColumns(same)
+    digest = F.lit(run.artefact.card.definition)
+    return made.withColumns({"kind": scoring.kind_in("_group"), "feature_digest": digest}).withColumnsRenamed(_NAMES)
 
 
 def _by_cut_offs(run: Run, new: DataFrame) -> DataFrame:
