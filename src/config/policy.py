@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from finlake.config.base import MICROS, Duration, FixedLength, Length, Model, Name
 
@@ -69,12 +69,6 @@ class HourGroups(Model):
 
     hours: list[int] = Field(min_length=1, description="for example [0, 7, 19]: night, day, evening")
 
-    @model_validator(mode="after")
-    def _rising(self) -> HourGroups:
-        if self.hours != sorted(set(self.hours)) or not all(0 <= hour < 24 for hour in self.hours):
-            raise ValueError("hours must rise and lie between 0 and 23")
-        return self
-
 
 class Policy(Model):
     """What a score leads to: a daily alert budget, cut-offs, or costs from which cut-offs follow."""
@@ -106,6 +100,17 @@ class Policy(Model):
     pooling: float = Field(
         20, gt=0, description="expected positives with which a context's own experience counts as half"
     )
+
+    @field_validator("contexts", mode="before")
+    @classmethod
+    def _hours_rise(cls, value: Any) -> Any:
+        for context in value if isinstance(value, list) else ():
+            hours = context.get("hours") if isinstance(context, dict) else None
+            if isinstance(hours, list) and not (
+                all(isinstance(hour, int) and 0 <= hour < 24 for hour in hours) and hours == sorted(set(hours))
+            ):
+                raise ValueError(f"hours must rise and lie between 0 and 23, got {[*hours]}")
+        return value
 
     @model_validator(mode="before")
     @classmethod

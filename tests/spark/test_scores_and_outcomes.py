@@ -50,7 +50,7 @@ def artefact() -> Artefact:
     drawn = training_pandas(3000, seed=2)
     matrix = xgboost.DMatrix(drawn[FEATURES].replace(np.inf, np.nan).to_numpy("float32"), drawn["label"])
     booster = xgboost.train({"objective": "binary:logistic", "max_depth": 3, "seed": 7}, matrix, 20)
-    card = Card("late_visits", FEATURES, 20, "", {"kind": "none"}, {}, {}, dict.fromkeys(FEATURES))
+    card = Card("late_visits", FEATURES, 20, "", {"kind": "none"}, {}, {}, dict.fromkeys(FEATURES), definition="f1")
     return Artefact(bytes(booster.save_raw("ubj")), card)
 
 
