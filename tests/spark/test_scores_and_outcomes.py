@@ -155,7 +155,7 @@ def test_outcomes_follow_labels_and_thresholds_follow_outcomes(lake, artefact):
     thresholds(step)
     thresholds(replace(step, now=early + timedelta(hours=3)))  # nothing matured since
     first = lake.read("ops.thresholds").collect()
-    assert {row["context"] for row in first} == {"", "hour=0-12", "hour=12-0"} and len(first) == 3
+    assert {row["context"] for row in first} == {"", "hour=0-12", "hour=12-24"} and len(first) == 3
     assert all(0 < row["approve_below"] < row["decline_above"] < 1 and row["positives"] for row in first)
 
     step = run(middle)
@@ -164,7 +164,7 @@ def test_outcomes_follow_labels_and_thresholds_follow_outcomes(lake, artefact):
         (row["context"], row["thresholds_from"])
         for row in new.select("context", "thresholds_from").distinct().collect()
     }
-    assert by == {("hour=0-12", first[0]["valid_from"]), ("hour=12-0", first[0]["valid_from"])}
+    assert by == {("hour=0-12", first[0]["valid_from"]), ("hour=12-24", first[0]["valid_from"])}
     limits = {row["context"]: row for row in first}
     for row in new.collect():
         low, high = limits[row["context"]]["approve_below"], limits[row["context"]]["decline_above"]
