@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -75,10 +76,15 @@ def scored(spark: SparkSession, folder: Path, rows: int, repeat: int) -> None:
     table, artefact = f"{folder}/features", scoring.learnt()
     scoring.feature_table(spark, rows, table)
     read = spark.read.format("delta").load
+    config = configuration()
+    lake = open_lake(replace(config, target=config.target.model_copy(update={"lake": f"{folder}/lake"})), spark)
     compare(
         f"scoring: {rows:,} rows × {len(scoring.FEATURES)}, Delta to Delta",
-        lambda: scoring.ours(read(table), artefact, configuration().use_case("measured"), f"{folder}/scores"),
-        {"the raw booster": lambda: scoring.raw(read(table), artefact, f"{folder}/raw")},
+        lambda: scoring.ours(lake, table, artefact, config),
+        {
+            "the raw booster": lambda: scoring.raw(read(table), artefact, f"{folder}/raw"),
+            "xgboost.spark": lambda: scoring.transform(read(table), artefact, f"{folder}/transformed"),
+        },
         repeat,
     )
 

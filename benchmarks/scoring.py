@@ -1,22 +1,28 @@
-"""Batch scoring from Delta to Delta: ours decides, calibrates and gives reasons; beside it the raw booster alone."""
+"""Batch scoring from Delta to Delta: ours decides, calibrates and gives reasons; beside it the raw booster alone, and the
+transform of `xgboost.spark`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
 import xgboost
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from xgboost.spark import SparkXGBClassifierModel
 
-from finlake.config import UseCase
-from finlake.models import scoring
+from finlake.config import Config
+from finlake.lakehouse import Lake
 from finlake.models.artefact import Artefact, Card
 from finlake.models.calibration import isotonic
-from finlake.models.explain import REASONS, reasons
+from finlake.pipelines.score_rows import Run, write_scores
+from finlake.pipelines.step import Step
 
 FEATURES = [f"f{place}" for place in range(20)]
+NOW = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def feature_table(spark: SparkSession, rows: int, folder: str) -> None:
@@ -26,8 +32,10 @@ def feature_table(spark: SparkSession, rows: int, folder: str) -> None:
     drawn = [(F.pmod(F.xxhash64(number, F.lit(name)), F.lit(4_001)) / 1_000 - 2).alias(name) for name in FEATURES]
     table = spark.range(rows).select(
         number.cast("string").alias("decision_key"),
-        F.pmod(number, F.lit(max(rows // 50, 1))).cast("string").alias("entity"),
+        F.pmod(number, F.lit(max(rows // 50, 1))).cast("string").alias("merchant"),
+        when.alias("event_ts"),
         when.alias("decision_ts"),
+        F.lit("measured").alias("_definition"),
         *drawn,
     )
     table.write.format("delta").save(folder)
@@ -46,15 +54,13 @@ def learnt() -> Artefact:
     return Artefact(bytes(booster.save_raw("ubj")), card)
 
 
-def ours(table: DataFrame, artefact: Artefact, use_case: UseCase, out: str) -> None:
-    """What the step score writes: probability, log odds, the day's alerts, and reasons for these."""
-    rows = scoring.probabilities(table, ["decision_key", "entity", "decision_ts"], artefact)
-    decided = scoring.decided(scoring.kind_of(rows, None, in_charge=True), use_case)
-    key = ["decision_key", "decision_ts"]
-    acted = decided.where("decision = 'alert'").select(*key)
-    said = reasons(table.join(acted, key), key, artefact, lambda name, *_: name)
-    complete = decided.join(said, key, "left").withColumn("reasons", F.col("reasons").cast(REASONS))
-    complete.write.format("delta").mode("overwrite").save(out)
+def ours(lake: Lake, table: str, artefact: Artefact, config: Config) -> None:
+    """What the step score does with a new table: probability, log odds, the day's alerts, reasons for these, one commit."""
+    use_case = config.use_case("measured")
+    lake.drop(f"scores.{use_case.use_case}")
+    step = Step(lake, config, NOW, "score")
+    run = Run(step, use_case, artefact, "1", champion=True, render=lambda name, *_: name)
+    write_scores(run, lake.spark.read.format("delta").load(table), None)
 
 
 def raw(table: DataFrame, artefact: Artefact, out: str) -> None:
@@ -70,4 +76,16 @@ def raw(table: DataFrame, artefact: Artefact, out: str) -> None:
             yield pa.RecordBatch.from_arrays([batch.column("decision_key"), score], ["decision_key", "score"])
 
     made = taken.mapInArrow(run, "decision_key string, score double")
+    made.write.format("delta").mode("overwrite").save(out)
+
+
+def transform(table: DataFrame, artefact: Artefact, out: str) -> None:
+    """`xgboost.spark` with the same booster: a key, and what its transform adds of log odds and probability."""
+    fitted = xgboost.XGBClassifier(n_jobs=1)
+    fitted.load_model(bytearray(artefact.booster))
+    model = SparkXGBClassifierModel(fitted)
+    model.set(model.getParam("features_cols"), FEATURES)
+    made = model.transform(table.select("decision_key", *FEATURES)).select(
+        "decision_key", "rawPrediction", "probability"
+    )
     made.write.format("delta").mode("overwrite").save(out)

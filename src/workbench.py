@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,12 @@ class Workbench:
         moment = as_of or self.now
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return remade(Step(self.lake, self.config, moment, "training_set", say=_say), use_case, definition)
+
+    def reasons(self, use_case: str, keys: Sequence[str]) -> DataFrame:
+        """Reasons of any scored decisions, by their keys; the scores keep only those of what somebody acts on."""
+        from finlake.pipelines.reasons import reasons_of
+
+        return reasons_of(Step(self.lake, self.config, self.now, "reasons", say=_say), use_case, keys)
 
     def figures(self, use_case: str = "") -> Any:
         """The latest figures, as pandas."""

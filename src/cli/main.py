@@ -177,6 +177,17 @@ def doctor(options: Options, deep: bool) -> dict[str, Any]:
     return run_doctor(options, deep)
 
 
+@cli.command()
+@click.option("--use-case", required=True, help="Whose decisions.")
+@click.option("--decision", "keys", multiple=True, required=True, metavar="KEY", help="A decision; may be repeated.")
+@common
+def reasons(options: Options, use_case: str, keys: tuple[str, ...]) -> dict[str, Any]:
+    """Says why any scored decision got its score, also where nobody acted on it."""
+    from finlake.cli.reasons import run_reasons
+
+    return run_reasons(options, use_case, keys)
+
+
 def _step_command(name: str, argument: str | None, about: str) -> click.Command:
     def command(options: Options, **arguments: Any) -> dict[str, Any]:
         from finlake.cli.steps import run_named_step

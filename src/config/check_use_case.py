@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from zoneinfo import available_timezones
 
+from finlake.config.check_policy import check_policy
 from finlake.config.load import Config
 from finlake.config.source import Source
 from finlake.config.use_case import Period, UseCase
-from finlake.config.words import known_zone, silver_column, sql_columns, time_of_day, unread
+from finlake.config.words import known_zone, silver_column, sql_columns, unread
 from finlake.errors import FinlakeError, suggestion
 
 Found = Iterator[tuple[str, tuple[object, ...]]]
@@ -28,17 +29,8 @@ def check_use_case(config: Config, use_case: UseCase) -> Found:
     features, complete = yield from _features(config, use_case, scored)
     yield from _never(config, use_case, features)
     yield from _periods(use_case)
-    if use_case.policy.queue_opens:
-        yield from time_of_day(use_case.policy.queue_opens, "policy.queue_opens", ("policy", "queue_opens"))
-    if scored is None:
-        return
-    if use_case.policy.one_alert_per:
-        yield from silver_column(
-            scored, use_case.policy.one_alert_per, "policy.one_alert_per", ("policy", "one_alert_per")
-        )
-    if use_case.policy.value:
-        yield from _value(scored, use_case.policy.value)
-    if not complete:
+    yield from check_policy(config, use_case, scored)
+    if scored is None or not complete:
         return
     for key in ("only_increases_with", "only_decreases_with"):
         for number, name in enumerate(getattr(use_case.model, key)):
@@ -143,21 +135,6 @@ def _never(config: Config, use_case: UseCase, features: list[str]) -> Found:
             yield f"never: no source has a column {name!r}{suggestion(name, known)}", ("never", number)
         elif name in features:
             yield f"never: {name!r} is one of this use case's features", ("never", number)
-
-
-def _value(scored: Source, value: str) -> Found:
-    first, _, name = value.partition(".")
-    keys = ("policy", "value")
-    if first != "this" or not name:
-        yield (
-            f"policy.value: {value!r}; write this.<column>, for example this.{next(iter(scored.silver_columns))}",
-            keys,
-        )
-        return
-    yield from silver_column(scored, name, "policy.value", keys)
-    column = scored.silver_columns.get(name)
-    if column and column.type not in ("money", "number", "integer"):
-        yield f"policy.value: {name!r} is {column.type}; a value is money or a number", keys
 
 
 def _weights(use_case: UseCase, scored: Source, features: list[str]) -> Found:

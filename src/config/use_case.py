@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from finlake.config.base import Duration, FixedLength, Length, Model, Name
+from finlake.config.policy import Policy
 
 
 class Score(Model):
@@ -19,6 +20,9 @@ class Score(Model):
         description="decision time: when the row happened, or when it was first known",
     )
     since: Length | None = Field(None, description="the first run scores rows of this last stretch; default: all")
+    max_age: Length | None = Field(
+        None, description="no scores from features whose newest decision is older than this; default: any age"
+    )
 
 
 class LabelFrom(Model):
@@ -115,31 +119,6 @@ class ModelChoice(Model):
         None,
         description="how much a row counts in the loss: value (positives by policy.value), a feature or this.<column>",
     )
-
-
-class Policy(Model):
-    """What a score leads to: a daily alert budget, or cut-offs."""
-
-    alerts_per_day: int | None = Field(None, ge=1)
-    one_alert_per: str | None = Field(None, description="an analyst calls a customer, not a payment")
-    queue_opens: str | None = Field(
-        None,
-        description="for example 07:00 Europe/Berlin; earlier losses are only found",
-    )
-    approve_below: float | None = Field(None, gt=0, lt=1)
-    decline_above: float | None = Field(None, gt=0, le=1)
-    value: str | None = Field(None, description="this.<money column>: what is lost when a positive is missed")
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Policy:
-        if (self.alerts_per_day is None) == (self.approve_below is None):
-            raise ValueError("give either alerts_per_day (with one_alert_per) or approve_below and decline_above")
-        if self.alerts_per_day and not self.one_alert_per:
-            raise ValueError("alerts_per_day needs one_alert_per, the column of whom is called")
-        if self.approve_below is not None:
-            if self.decline_above is None or self.decline_above < self.approve_below:
-                raise ValueError("decline_above must be given and not lie below approve_below")
-        return self
 
 
 class BetterThan(Model):

@@ -85,12 +85,13 @@ def build_features(
 
 
 def carried(use_case: UseCase, config: Config) -> list[str]:
-    """Columns of the scored row that stay beside the features: entities, value, rule, whom to alert, label match."""
+    """Columns of the scored row that stay beside the features: entities, value, rule, whom to alert, label match, contexts."""
     scored = config.source(use_case.score.each)
     named = [d.entity for d in select(use_case, config).definitions.values()]
     named += [use_case.policy.one_alert_per or "", use_case.label.from_.match or ""]
     named += sorted(rule(use_case, config).names("this"))
     named += [(name or "").removeprefix("this.") for name in (use_case.policy.value, use_case.model.weights)]
+    named += use_case.policy.context_columns
     return [name for name in dict.fromkeys(named) if name in scored.silver_columns and name not in scored.later_columns]
 
 

@@ -218,7 +218,7 @@ def definition_digest(use_case: UseCase, config: Config) -> str:
     said = {
         "semantics": SEMANTICS,
         "features": use_case.features,
-        "score": use_case.score.model_dump(mode="json", exclude={"since"}),
+        "score": use_case.score.model_dump(mode="json", exclude={"since", "max_age"}),
         "zone": use_case.zone,
         "labels": labels,
         "groups": {name: _meaning(config.group(name)) for name in used},

@@ -9,7 +9,7 @@ import pandas as pd
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from finlake.config.use_case import Policy
+from finlake.config.policy import Policy
 from finlake.errors import ConfigError
 
 

@@ -1,92 +1,217 @@
-"""Decisions from scores: cut-offs, or the day's alert budget; each decision once."""
+"""Decisions from scores: cut-offs, costs, or the day's alert budget; each decision once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import DoubleType, StructField, StructType
+from pyspark.sql.types import ArrayType, BooleanType, DoubleType, StructField, StructType
 
+from finlake.config.policy import Costs
 from finlake.config.use_case import UseCase
 from finlake.models.artefact import Artefact
-from finlake.models.frames import batch_matrix, block_day
+from finlake.models.frames import block_day
+from finlake.models.served import clean
+from finlake.models.top import Top
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 FIRST, SHADOW, REVIEW = "first", "shadow", "review"
+_KINDS = (FIRST, SHADOW, REVIEW)
 KEY = ("use_case", "decision_key", "decision_ts", "feature_digest", "model_version", "kind")
+VALUES = "_values"  # the features of a row whose reasons are told, in the model's order
+ALERT, WATCH, PASS = "alert", "watch", "pass"
 
 
-def probabilities(frame: DataFrame, keep: Sequence[str], artefact: Artefact) -> DataFrame:
-    """`keep` columns, `raw_score` (log odds) and `probability` (calibrated), in Arrow batches.
+def probabilities(frame: DataFrame, keep: Sequence[str], artefact: Artefact, highest: int | None = None) -> DataFrame:
+    """`keep` columns, `raw_score` (log odds), `probability` (calibrated) and `_values` (the features), in Arrow batches.
 
-    Raises:
-        TrainingError: the frame lacks a feature of the model.
+    With `highest`, only rows that can be among so many highest entities of their group have `_values`, and `_top` is
+    true for them: a row without it has so many entities of its group above it. The frame then needs `_group` (int),
+    `_entity` and `_shift` (log odds taken off before rows are compared).
     """
-    features, names = list(artefact.card.features), list(keep)
-    inputs = (F.col(f"`{name}`").cast("float").alias(f"x_{name}") for name in features)
-    taken = frame.select(*(F.col(f"`{name}`") for name in names), *inputs)
+    names, width = list(keep), len(artefact.card.features)
+    compared = ("_group", "_entity", "_shift") if highest is not None else ()
+    given = list(dict.fromkeys([*names, *compared]))
+    # one array instead of many columns crosses to Python faster
+    taken = valued(frame, artefact.card.features).select(*(F.col(f"`{name}`") for name in given), VALUES)
     added = [StructField("raw_score", DoubleType()), StructField("probability", DoubleType())]
+    if highest is not None:
+        added.append(StructField("_top", BooleanType()))
+    added.append(StructField(VALUES, ArrayType(DoubleType())))
     schema = StructType([*(taken.schema[name] for name in names), *added])
 
     def run(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
         import pyarrow
 
         scorer = artefact.scorer()
+        top = Top(highest) if highest is not None else None
         for batch in batches:
-            margin = scorer.margin(batch_matrix(batch, features))
+            values = matrix_of(batch, width)
+            margin = scorer.margin(as_floats(values)) if len(values) else np.empty(0)
             made = [pyarrow.array(margin), pyarrow.array(scorer.probability(margin))]
+            if top is None:
+                made.append(batch.column(VALUES))
+            else:
+                group, shift = (batch.column(name).to_numpy(zero_copy_only=False) for name in ("_group", "_shift"))
+                kept = top.among(group, batch.column("_entity"), margin - shift)
+                made += [pyarrow.array(kept), _lists(values, kept)]
             columns = [batch.column(name) for name in names]
-            yield pyarrow.RecordBatch.from_arrays([*columns, *made], [*names, "raw_score", "probability"])
+            yield pyarrow.RecordBatch.from_arrays([*columns, *made], [*names, *(field.name for field in added)])
 
     return taken.mapInArrow(run, schema)
 
 
-def kind_of(rows: DataFrame, earlier: DataFrame | None, *, in_charge: bool) -> DataFrame:
-    """Adds `kind`: `review` unless the model is the champion; `shadow` where a first decision already stands.
+def valued(rows: DataFrame, features: Sequence[str]) -> DataFrame:
+    """Adds `_values`: the features as doubles, in the model's order."""
+    return rows.withColumn(VALUES, F.array(*(F.col(f"`{name}`").cast("double") for name in features)))
 
-    `earlier`: the use case's decision_key and kind so far; None before the first run.
+
+def matrix_of(batch: pa.RecordBatch, width: int) -> np.ndarray:
+    """`_values` of a batch in which none is null, as doubles; what is missing is NaN."""
+    flat = batch.column(VALUES).flatten().to_numpy(zero_copy_only=False)
+    return np.asarray(flat, dtype="float64").reshape(-1, width)
+
+
+def as_floats(values: np.ndarray) -> np.ndarray:
+    """What the booster takes: numbers too large for it count as missing, like infinities."""
+    with np.errstate(over="ignore"):
+        return clean(values.astype("float32"))
+
+
+def _lists(values: np.ndarray, kept: np.ndarray) -> pa.Array:
+    """A list for each row that is kept, null for the others; NaN becomes null."""
+    import pyarrow
+
+    ends = np.concatenate([[0], np.cumsum(kept)]).astype("int32") * values.shape[1]
+    flat = pyarrow.array(values[kept].ravel(), from_pandas=True)
+    starts = pyarrow.array(ends.astype("int32"), mask=np.concatenate([~kept, [False]]))
+    return pyarrow.ListArray.from_arrays(starts, flat)
+
+
+def unscored(features: DataFrame, earlier: DataFrame | None, version: str, *, in_charge: bool) -> DataFrame:
+    """Feature rows that this version has not scored by their definitions, with their `_kind`.
+
+    `_kind` is `review` unless the model is the champion, and `shadow` where a first decision already stands. What a
+    version scored for review, before it became champion, is still to be decided.
+
+    Args:
+        features: decision_key, decision_ts, _definition, and the features.
+        earlier: the use case's scores so far; None before the first run.
+        version: of the model that scores.
+        in_charge: whether it is the champion.
     """
-    if not in_charge or earlier is None:
-        return rows.withColumn("kind", F.lit(FIRST if in_charge else REVIEW))
-    stands = earlier.where(F.col("kind") == FIRST).select("decision_key").distinct().withColumn("_stands", F.lit(True))
-    kind = F.when(F.col("_stands"), F.lit(SHADOW)).otherwise(F.lit(FIRST))
-    return rows.join(stands, "decision_key", "left").withColumn("kind", kind).drop("_stands")
+    if earlier is None:
+        return features.withColumn("_kind", F.lit(FIRST if in_charge else REVIEW))
+    counts = F.col("model_version") == version
+    if in_charge:
+        counts = counts & (F.col("kind") != REVIEW)
+    known = earlier.groupBy("decision_key").agg(
+        F.max(F.col("kind") == FIRST).alias("_stands"),
+        F.collect_set(F.when(counts, F.struct("decision_ts", F.col("feature_digest").alias("_definition")))).alias(
+            "_done"
+        ),
+    )
+    joined = features.join(known, "decision_key", "left")
+    done = F.array_contains("_done", F.struct("decision_ts", "_definition"))
+    new = joined.where(~F.coalesce(done, F.lit(False)))
+    kind = F.when(F.col("_stands"), F.lit(SHADOW)).otherwise(F.lit(FIRST)) if in_charge else F.lit(REVIEW)
+    return new.withColumn("_kind", kind).drop("_stands", "_done")
 
 
-def decided(rows: DataFrame, use_case: UseCase, given: DataFrame | None = None) -> DataFrame:
-    """Adds `decision`.
+def by_cut_offs(costs: Costs | None) -> Column:
+    """approve, refer or decline, from `probability`, `value` and the row's `_approve_below` and `_decline_above`.
 
-    Alert budgets: each queue day the entities with the highest scores, one alert each, its highest;
-    `given` (day, kind, entity of alerts of earlier runs) uses up budget, and its entities get no second alert.
-    Cut-offs: approve below, decline above, refer between.
+    Costs decide with the cut-offs that make the expected cost least (`Costs.cut_offs`), for each row its own where a
+    missed positive costs its value; a row without a value is referred. Between equal cut-offs nothing is referred.
+    """
+    chance, low, high = F.col("probability"), F.col("_approve_below"), F.col("_decline_above")
+    if costs is None:
+        return F.when(chance < low, "approve").when(chance > high, "decline").otherwise("refer")
+    if costs.false_negative == "value":
+        right, missed = F.lit(costs.false_positive), F.col("value").cast("double")
+        low = high = right / (right + missed)
+        if costs.review is not None:
+            look = F.lit(costs.review)
+            worth = look < right * missed / (right + missed)
+            low = F.when(worth, look / missed).otherwise(low)
+            high = F.when(worth, 1 - look / right).otherwise(high)
+        # without a value above 0 nobody can say what a missed positive costs
+        known = missed > 0
+        decided = F.when(chance < low, "approve").when((chance > high) | (low >= high), "decline").otherwise("refer")
+        return F.when(known, decided).otherwise("refer")
+    return F.when(chance < low, "approve").when((chance > high) | (low >= high), "decline").otherwise("refer")
+
+
+def expected_loss(costs: Costs | None) -> Column:
+    """Without costs chance times value; with costs what the decision taken costs on average, in the unit of the value."""
+    chance, value = F.col("probability"), F.col("value").cast("double")
+    if costs is None:
+        return chance * value
+    missed = value if costs.false_negative == "value" else F.lit(float(costs.false_negative))
+    taken = F.when(F.col("decision") == "approve", chance * missed)
+    taken = taken.when(F.col("decision") == "decline", (1 - chance) * costs.false_positive)
+    return taken.otherwise(F.lit(costs.review).cast("double"))
+
+
+def by_budget(rows: DataFrame, use_case: UseCase, given: DataFrame | None = None) -> DataFrame:
+    """Adds `decision`: alert, watch or pass.
+
+    Each queue day the entities with the highest scores are alerted, one alert each, its highest, and the next ones
+    watched. Of earlier runs' decisions (`given`: day, kind, entity, decision) alerts and watches use up their numbers,
+    and entities that are alerted get no second alert. Scores are compared after `_shift`, where the rows have it.
     """
     policy = use_case.policy
-    if policy.alerts_per_day is None:
-        low, high = F.lit(policy.approve_below), F.lit(policy.decline_above)
-        chance = F.col("probability")
-        return rows.withColumn(
-            "decision", F.when(chance < low, "approve").when(chance > high, "decline").otherwise("refer")
-        )
-    daily = rows.withColumn("_day", block_day(use_case))
-    best_of = Window.partitionBy("_day", "kind", "entity").orderBy(F.desc("raw_score"), "decision_key")
+    height = F.col("raw_score") - F.col("_shift") if "_shift" in rows.columns else F.col("raw_score")
+    daily = rows.withColumns({"_day": block_day(use_case), "_height": height})
+    best_of = Window.partitionBy("_day", "kind", "entity").orderBy(F.desc("_height"), "decision_key")
     daily = daily.withColumn("_own", F.row_number().over(best_of))
-    budget: Column = F.lit(policy.alerts_per_day)
+    alerts, watched = F.lit(policy.alerts_per_day), F.lit(policy.watch_per_day or 0)
     candidate = F.col("_own") == 1
     if given is not None:
-        renamed = given.select(F.col("day").alias("_day"), "kind", "entity").distinct()
-        called = renamed.withColumn("_called", F.lit(True))
-        used = renamed.groupBy("_day", "kind").agg(F.count(F.lit(1)).alias("_used"))
-        daily = daily.join(F.broadcast(called), ["_day", "kind", "entity"], "left").join(
-            F.broadcast(used), ["_day", "kind"], "left"
+        renamed = given.withColumnRenamed("day", "_day")
+        called = renamed.where(F.col("decision") == ALERT).select("_day", "kind", "entity").distinct()
+        used = renamed.groupBy("_day", "kind").agg(
+            F.count_distinct(F.when(F.col("decision") == ALERT, F.col("entity"))).alias("_alerted"),
+            F.count_distinct(F.when(F.col("decision") == WATCH, F.col("entity"))).alias("_watched"),
         )
-        budget = budget - F.coalesce("_used", F.lit(0))
+        daily = daily.join(F.broadcast(called.withColumn("_called", F.lit(True))), ["_day", "kind", "entity"], "left")
+        daily = daily.join(F.broadcast(used), ["_day", "kind"], "left")
+        alerts = F.greatest(alerts - F.coalesce("_alerted", F.lit(0)), F.lit(0))
+        watched = F.greatest(watched - F.coalesce("_watched", F.lit(0)), F.lit(0))
         candidate = candidate & F.col("_called").isNull()
-    order = Window.partitionBy("_day", "kind", candidate).orderBy(F.desc("raw_score"), F.xxhash64("entity", "_day"))
+    order = Window.partitionBy("_day", "kind", candidate).orderBy(F.desc("_height"), F.xxhash64("entity", "_day"))
     place = F.row_number().over(order)
-    decision = F.when(candidate & (place <= budget), "alert").otherwise("pass")
-    helpers = [name for name in ("_own", "_day", "_called", "_used") if name in daily.columns]
+    decision = (
+        F.when(~candidate, PASS).when(place <= alerts, ALERT).when(place <= alerts + watched, WATCH).otherwise(PASS)
+    )
+    helpers = ["_own", "_day", "_height", "_called", "_alerted", "_watched"]
     return daily.withColumn("decision", decision).drop(*helpers)
+
+
+def group_of(use_case: UseCase, kind: str = "_kind") -> Column:
+    """A number for each queue day and kind, within which entities are compared; `kind_in` reads the kind from it."""
+    place = F.lit(_KINDS.index(REVIEW))
+    for number, name in enumerate(_KINDS[:-1]):
+        place = F.when(F.col(kind) == name, F.lit(number)).otherwise(place)
+    return (F.unix_date(block_day(use_case)) * len(_KINDS) + place).cast("int")
+
+
+def kind_in(group: str) -> Column:
+    """first, shadow or review, from a number of `group_of`."""
+    return F.element_at(F.array(*map(F.lit, _KINDS)), F.pmod(F.col(group), F.lit(len(_KINDS))) + 1)
+
+
+def most_called(given: DataFrame | None, use_case: UseCase) -> int:
+    """How many entities of one day and kind at most can stand above one that is alerted or watched."""
+    policy = use_case.policy
+    wanted = (policy.alerts_per_day or 0) + (policy.watch_per_day or 0)
+    if given is None:
+        return wanted
+    called = given.where(F.col("decision") == ALERT).groupBy("day", "kind").agg(F.count_distinct("entity").alias("n"))
+    found = called.agg(F.max("n").alias("n")).first()
+    return wanted + (int(found["n"] or 0) if found else 0)

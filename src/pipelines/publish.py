@@ -26,7 +26,7 @@ def publish(step: Step) -> Values:
             u.zone,
             u.label.name,
             u.label.matures_after.text,
-            policy(u),
+            u.policy.in_words,
         )
         for u in config.use_cases.values()
     ]
@@ -101,14 +101,6 @@ def _first(table: str, by: str, order: str, most: int = 1) -> str:
     """A query for the first rows of each group; QUALIFY is Databricks' alone."""
     numbered = f"SELECT *, row_number() OVER (PARTITION BY {by} ORDER BY {order}) AS _first FROM {table}"
     return f"SELECT * EXCEPT (_first) FROM ({numbered}) WHERE _first <= {most}"
-
-
-def policy(use_case: UseCase) -> str:
-    """The policy in a sentence."""
-    rules = use_case.policy
-    if rules.alerts_per_day:
-        return f"{rules.alerts_per_day} alerts a day, one for each {rules.one_alert_per}"
-    return f"approve below {rules.approve_below:g}, decline above {rules.decline_above:g}, refer between"
 
 
 def queue_day(use_case: UseCase, moment: str = "decision_ts") -> str:

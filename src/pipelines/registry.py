@@ -22,6 +22,9 @@ STEPS: dict[str, tuple[str | None, str]] = {
     "train": ("use_case", "Searches, fits and evaluates a model, tracked in MLflow."),
     "promote": ("use_case", "Judges the gates and moves challenger and champion."),
     "score": ("use_case", "Scores new decisions with reasons, append-only."),
+    "queue": ("use_case", "Opens alerts from decisions, carries open ones over, and takes in analysts' verdicts."),
+    "outcomes": ("use_case", "Value found and missed, as labels become known."),
+    "thresholds": ("use_case", "Cut-offs and alert thresholds that follow matured labels, by context."),
     "publish": (None, "Creates the views that BI reads."),
 }
 ONE_BY_ONE = ("train", "promote", "score")  # their functions take one use case

@@ -105,6 +105,6 @@ execute(["sql", "select entity, probability, decision, reasons from scores.claim
 
 def test_the_page_names_the_commands_in_order() -> None:
     assert [command[0] for command in commands()] == [
-        "draft", "check", "ingest", "refine", "features", "train", "promote", "score", "publish", "report",
+        "draft", "check", "ingest", "refine", "features", "train", "promote", "score", "queue", "publish", "report",
         "online", "stream",
     ]  # fmt: skip

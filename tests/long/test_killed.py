@@ -24,11 +24,15 @@ MOMENTS = (
     ("training/train[claim_fraud]", "ops/trials"),
     ("training/promote[claim_fraud]", "ops/models"),
     ("batch_scoring/score[claim_fraud]", "scores/claim_fraud"),
+    ("batch_scoring/queue", "ops/alerts"),
+    ("batch_scoring/queue", "ops/alert_events"),
+    ("batch_scoring/outcomes", "ops/outcomes"),
     ("batch_scoring/publish", "ops/use_cases"),
 )
 TABLES = (
     "bronze.claims", "bronze.policies", "silver.claims", "silver.policies", "quarantine.claims", "ops.batches", "ops.quality",
     "ops.duplicates", "gold.claims_by_day", "gold.best_days", "features.claim_fraud", "scores.claim_fraud",
+    "ops.alerts", "ops.alert_events", "ops.outcomes",
 )  # fmt: skip
 # When and by which run, and versions of tables and models, which a run that was begun anew counts on.
 VOLATILE = (
