@@ -124,9 +124,9 @@ def test_infinities_and_exact_decimals_are_the_same_as_missing_values_and_double
 def test_xgboost_never_repartitions_by_itself(spark):
     made = spark_classifier(FEATURES, PARAMETERS, workers=2, seed=7)
     assert made.getOrDefault("force_repartition") is False
-    assert not made.isDefined("weight_col") or not made.getOrDefault("weight_col")
+    assert not made.isSet("weightCol")
     assert (
-        spark_classifier(FEATURES, PARAMETERS, workers=2, seed=7, weighted=True).getOrDefault("weight_col")
+        spark_classifier(FEATURES, PARAMETERS, workers=2, seed=7, weighted=True).getOrDefault("weightCol")
         == LOSS_WEIGHT
     )
 
