@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from finlake.config.use_case import BetterThan, Calibrated, Gates, Stable
+import pytest
+
+from finlake.config.gates import BetterThan, Calibrated, Fast, Gates, Segments, Stable
 from finlake.models.bootstrap import Estimate
-from finlake.models.evaluation import Evaluation, PeriodResult
-from finlake.models.gates import judge
+from finlake.models.evaluation import Evaluation, PeriodResult, SegmentResult
+from finlake.models.gates import Verdict, judge
+from finlake.models.speed import Speed
 
 BETTER = BetterThan(models=["baseline_rule", "champion"], metric="average_precision")
 
@@ -70,3 +74,57 @@ def test_stability_needs_the_whole_interval_below_the_bound() -> None:
     gates = Gates(stable=Stable(psi_below=0.25))
     assert verdicts(gates, evaluation(Estimate(0)))["stable"]
     assert not verdicts(gates, evaluation(Estimate(0), psi=Estimate(0.2, 0.1, 0.3)))["stable"]
+
+
+def by_segment(**differences: Estimate) -> Evaluation:
+    """Better than the champion on all rows; in each segment as given."""
+    found = [
+        SegmentResult(name, 1000, 80, {}, {"average_precision.champion": difference}, Estimate(1.0, 0.9, 1.1))
+        for name, difference in differences.items()
+    ]
+    return replace(evaluation(Estimate(0.05, 0.01, 0.09)), segments={"channel": found})
+
+
+def judged(gates: Gates, seen: Evaluation, **more: object) -> Verdict:
+    return judge(gates, seen, features=3, **more)[0]
+
+
+def test_a_model_that_is_better_on_average_and_surely_worse_in_one_segment_is_stopped() -> None:
+    gates = Gates(segments=Segments())
+    worse = judged(gates, by_segment(online=Estimate(0.1, 0.05, 0.15), branch=Estimate(-0.08, -0.12, -0.02)))
+    assert not worse.passed and worse.reason.startswith("branch: average_precision is lower than champion's by -0.080")
+    unsure = judged(gates, by_segment(online=Estimate(0.1, 0.05, 0.15), branch=Estimate(-0.08, -0.2, 0.01)))
+    assert unsure.passed and "none of 2 segments" in unsure.reason
+    assert judged(Gates(segments=Segments(by=0.05)), by_segment(branch=Estimate(-0.08, -0.12, -0.02))).passed
+
+
+def test_segments_with_few_positives_say_nothing_and_one_at_least_must_speak() -> None:
+    gates = Gates(segments=Segments(fewest_positives=100))
+    assert not judged(gates, by_segment(branch=Estimate(0.1, 0.05, 0.15))).passed
+    assert "under `segments`" in judged(Gates(segments=Segments()), evaluation(Estimate(0))).reason
+
+
+def test_a_segment_that_is_badly_calibrated_is_named() -> None:
+    seen = by_segment(online=Estimate(0.1, 0.05, 0.15))
+    off = replace(seen.segments["channel"][0], calibration=Estimate(0.5, 0.4, 0.6))
+    seen = replace(seen, segments={"channel": [off]})
+    found = judged(Gates(segments=Segments(predicted_to_observed=(0.8, 1.25))), seen)
+    assert not found.passed and found.reason.startswith("online: predicted to observed 0.50")
+    assert judged(Gates(segments=Segments()), seen).passed
+
+
+@pytest.mark.parametrize(
+    ("asked", "passes"),
+    [({"p99_ms": 2}, True), ({"p99_ms": 0.5}, False), ({"rows_per_second": 200_000}, False),
+     ({"rows_per_second": 50_000, "megabytes": 2}, True), ({"megabytes": 0.5}, False)],
+)  # fmt: skip
+def test_a_slow_or_large_model_does_not_pass(asked: dict[str, float], passes: bool) -> None:
+    speed = Speed(p99_ms=1.0, rows_per_second=100_000, megabytes=1.0)
+    assert judged(Gates(fast=Fast(**asked)), evaluation(Estimate(0)), speed=speed).passed is passes
+
+
+def test_what_nobody_verified_is_not_reproducible() -> None:
+    gates = Gates(reproducible=True)
+    assert "train --verify" in judged(gates, evaluation(Estimate(0))).reason
+    assert judged(gates, evaluation(Estimate(0)), verified=True).passed
+    assert not judged(gates, evaluation(Estimate(0)), verified=False).passed
