@@ -11,7 +11,9 @@ from finlake.cli.options import Options
 from finlake.cli.sql import show
 from finlake.errors import TableError, UnknownNameError
 from finlake.lakehouse import Lake, open_lake
+from finlake.models.registry import CHAMPION
 from finlake.pipelines.step import Step, run_step
+from finlake.reporting.verdicts import history, verdicts
 
 _SHOWN = ("average_precision.finlake", "roc_auc.finlake")
 
@@ -53,18 +55,16 @@ def run_describe(options: Options, use_case: str, version: str) -> dict[str, Any
     click.echo(f"  digest {row['digest'][:16]} · {len(row['features'])} features · definitions {row['definition']}")
     click.echo(f"  trained {row['trained_at']:%d %b %Y %H:%M} as of {row['as_of']:%d %b %Y %H:%M}")
     click.echo("  gates")
-    judged = _verdicts(lake, use_case, wanted)
+    judged = verdicts(lake, use_case, wanted)
     for verdict in judged:
-        click.echo(f"    {'pass' if verdict['passed'] else 'FAIL'}  {verdict['gate']}: {verdict['reason']}")
+        click.echo(f"    {'pass' if verdict.passed else 'FAIL'}  {verdict.gate} ({verdict.asks})")
+        click.echo(f"          {verdict.words}")
     if not judged:
         click.echo(f"    not judged yet; run: finlake promote --use-case {use_case}")
     for reason in row["reasons"] or []:
-        click.echo(f"  why not: {reason}" if row["alias"] != "champion" else f"  note: {reason}")
-    for move in _moves(lake, use_case, wanted):
-        who = f" by {move['by']}" if move["by"] else ""
-        why = f": {move['reason']}" if move["reason"] else ""
-        alias = f" as {move['alias']}" if move["alias"] else ""
-        click.echo(f"  {move['at']:%d %b %Y %H:%M}  {move['action']}{alias}{who}{why}")
+        click.echo(f"  {'note' if row['alias'] == CHAMPION else 'why not'}: {reason}")
+    for move in history(lake, use_case, wanted):
+        click.echo(f"  {move.at:%d %b %Y %H:%M}  {move.words}")
     return {}
 
 
@@ -83,19 +83,3 @@ def _models(lake: Lake, use_cases: list[str]) -> list[Any]:
     rows = lake.read("ops.models").collect()
     mine = [row for row in rows if row["use_case"] in use_cases]
     return sorted(mine, key=lambda row: (use_cases.index(row["use_case"]), -int(row["version"])))
-
-
-def _verdicts(lake: Lake, use_case: str, version: str) -> list[Any]:
-    """The latest one of each gate."""
-    if not lake.exists("ops.gates"):
-        return []
-    rows = lake.read("ops.gates").where(f"use_case = '{use_case}' AND version = '{version}'").orderBy("judged_at")
-    return list({row["gate"]: row for row in rows.collect()}.values())
-
-
-def _moves(lake: Lake, use_case: str, version: str) -> list[Any]:
-    if not lake.exists("ops.promotions"):
-        return []
-    return (
-        lake.read("ops.promotions").where(f"use_case = '{use_case}' AND version = '{version}'").orderBy("at").collect()
-    )

@@ -28,6 +28,9 @@ def check_use_case(config: Config, use_case: UseCase) -> Found:
     features, complete = yield from _features(config, use_case, scored)
     yield from _never(config, use_case, features)
     yield from _periods(use_case)
+    if use_case.gates.segments is not None and not use_case.segments:
+        message = "gates.segments: name under `segments` the features or this.<columns> to judge by, or remove the gate"
+        yield message, ("gates", "segments")
     if use_case.policy.queue_opens:
         yield from time_of_day(use_case.policy.queue_opens, "policy.queue_opens", ("policy", "queue_opens"))
     if scored is None:

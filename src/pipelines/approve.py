@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pyspark.sql import functions as F
-
-from finlake.errors import TableError, TrainingError, UnknownNameError
+from finlake.errors import TableError, TrainingError
 from finlake.models.registry import CHALLENGER, CHAMPION, Registry
 from finlake.pipelines.promote import APPROVED_BY, promote
-from finlake.pipelines.promotions import APPROVED, REVOKED, ROLLED_BACK_TAG, note
+from finlake.pipelines.promotions import APPROVED, REVOKED, ROLLED_BACK_TAG, model_row, note, said_of
 from finlake.pipelines.step import Step, Values
 
 
@@ -15,6 +13,8 @@ def approve(
     step: Step, use_case: str, version: str = "", by: str = "", reason: str = "", revoke: bool = False
 ) -> Values:
     """Tags a version as approved, and judges it again, so that a challenger that won is put in charge at once.
+
+    Running it again changes nothing, also after a run that was stopped.
 
     Args:
         version: default: the challenger's.
@@ -34,18 +34,18 @@ def approve(
     chosen = version.removeprefix("v") or registry.version_at(CHALLENGER)
     if not chosen:
         raise TrainingError(f"{use_case} has no challenger; name a version with --version")
-    models = step.lake.read("ops.models").where(F.col("use_case") == use_case)
-    row = models.where(F.col("version") == chosen).first()
-    if row is None:
-        known = [str(found["version"]) for found in models.select("version").collect()]
-        raise UnknownNameError("model version", chosen, known, f"use case {use_case}")
+    row = model_row(step, use_case, chosen)
     if revoke:
         return _revoke(step, registry, use_case, chosen, by, reason)
+    if row["status"] == "trained":
+        promote(step, use_case, version=chosen)  # nobody approves what its gates have not seen
+        row = model_row(step, use_case, chosen)
     if row["status"] == "not promoted":
         raise TrainingError(
             f"{use_case} v{chosen} failed its gates and cannot be approved: {'; '.join(row['reasons'])}"
         )
-    if registry.tags(chosen).get(APPROVED_BY) != by:
+    last = said_of(step, use_case, chosen)
+    if last is None or (last["action"], last["by"]) != (APPROVED, by):
         note(step, use_case, chosen, row["alias"] or "", APPROVED, by=by, reason=reason)
     registry.tag(chosen, {APPROVED_BY: by})
     registry.untag(chosen, ROLLED_BACK_TAG)
@@ -54,10 +54,12 @@ def approve(
 
 
 def _revoke(step: Step, registry: Registry, use_case: str, version: str, by: str, reason: str) -> Values:
+    last = said_of(step, use_case, version)
     if not registry.tags(version).get(APPROVED_BY):
         step.say(f"{use_case} v{version} is not approved; nothing to do")
         return {"version": version}
-    note(step, use_case, version, "", REVOKED, by=by, reason=reason)
+    if last is None or last["action"] != REVOKED:
+        note(step, use_case, version, "", REVOKED, by=by, reason=reason)
     registry.untag(version, APPROVED_BY)
     if registry.version_at(CHAMPION) == version:
         step.warn(

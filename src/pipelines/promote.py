@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from finlake.config import UseCase
-from finlake.errors import TableError, UnknownNameError
+from finlake.errors import TableError
 from finlake.models import records
 from finlake.models.evaluation import CHAMPION as OLD
 from finlake.models.evaluation import Evaluation
@@ -18,9 +18,10 @@ from finlake.models.gates import Verdict, beats, judge
 from finlake.models.registry import CHALLENGER, CHAMPION, Registry
 from finlake.models.speed import Speed, measure_speed
 from finlake.models.training import tuning_metric
-from finlake.pipelines.promotions import ROLLED_BACK_TAG, note_if_moved, settle
+from finlake.pipelines.promotions import ROLLED_BACK_TAG, model_row, note_if_moved, settle
 from finlake.pipelines.step import Step, Values
 from finlake.pipelines.train import newest_model
+from finlake.pipelines.training_data import AUDITED
 
 APPROVED_BY = "approved_by"
 SPEED = "speed"
@@ -50,22 +51,13 @@ def promote(step: Step, use_case: str, version: str = "") -> Values:
     registry = Registry(step.config.target, step.lake.root, use_case)
     settle(step, use_case, registry)
     if version:
-        return _promote(step, chosen, registry, _one(step, use_case, version))
+        return _promote(step, chosen, registry, model_row(step, use_case, version))
     waiting = registry.version_at(CHALLENGER)
     if waiting and waiting != newest["version"] and registry.tags(waiting).get(APPROVED_BY):
         approved = _models(step, use_case).where(F.col("version") == waiting).first()
         if approved is not None:
             _promote(step, chosen, registry, approved)
     return _promote(step, chosen, registry, newest)
-
-
-def _one(step: Step, use_case: str, version: str) -> Row:
-    models = _models(step, use_case)
-    found = models.where(F.col("version") == version).first()
-    if found is None:
-        known = [str(row["version"]) for row in models.select("version").collect()]
-        raise UnknownNameError("model version", version, known, f"use case {use_case}")
-    return found
 
 
 def _models(step: Step, use_case: str) -> DataFrame:
@@ -77,8 +69,9 @@ def _promote(step: Step, chosen: UseCase, registry: Registry, newest: Row) -> Va
     evaluation = Evaluation.from_dict(json.loads(newest["evaluation"]))
     speed = _speed(registry, version) if chosen.gates.fast else None
     verdicts = judge(
-        chosen.gates, evaluation, features=len(newest["features"]), speed=speed, verified=_verified(step, newest)
-    )
+        chosen.gates, evaluation, features=len(newest["features"]), speed=speed, verified=_verified(step, newest),
+        auditor=_auditor(step, newest),
+    )  # fmt: skip
     champion = registry.version_at(CHAMPION)
     if champion and champion != version:
         same = F.col("definition") == newest["definition"]
@@ -91,8 +84,9 @@ def _promote(step: Step, chosen: UseCase, registry: Registry, newest: Row) -> Va
         chosen, version, verdicts, evaluation, champion, newest["champion_compared"], approver,
         rolled_back=tags.get(ROLLED_BACK_TAG, ""),
     )  # fmt: skip
-    if newest["alias"] == outcome.alias == CHAMPION:
-        outcome = replace(outcome, status=newest["status"])  # judged again: it became champion as it did
+    told = tags.get("status", "")
+    if champion == version and told.startswith(CHAMPION):
+        outcome = replace(outcome, status=told)  # judged again: it became champion as it did
     _move(registry, version, outcome)
     _record(step, chosen, version, verdicts, outcome, champion, approver or "")
     return {"version": version, "status": outcome.status, "alias": outcome.alias, "reasons": outcome.reasons}
@@ -140,12 +134,13 @@ def decide(
 
 
 def _move(registry: Registry, version: str, outcome: Outcome) -> None:
+    """The tags first: a run that is stopped before the alias moved decides the same again."""
+    registry.tag(version, {"status": outcome.status, "reasons": "; ".join(outcome.reasons)})
     if outcome.alias:
         registry.point(outcome.alias, version)
     for alias in (CHALLENGER, CHAMPION):
         if alias != outcome.alias and registry.version_at(alias) == version:
             registry.release(alias)
-    registry.tag(version, {"status": outcome.status, "reasons": "; ".join(outcome.reasons)})
 
 
 def _record(
@@ -169,7 +164,10 @@ def _record(
         for v in verdicts
     ]
     verdict_rows = lake.spark.createDataFrame(rows, records.GATES)
-    lake.merge("ops.gates", verdict_rows, on=["use_case", "version", "gate", "reason"], about=records.GATES_ABOUT)
+    lake.merge(
+        "ops.gates", verdict_rows, on=["use_case", "version", "gate", "reason"], update=["run_id", "judged_at"],
+        about=records.GATES_ABOUT,
+    )  # fmt: skip
     for verdict in verdicts:
         found = verdict.estimate
         text = f"{verdict.gate}: {'pass' if verdict.passed else 'FAIL'}, {verdict.reason}"
@@ -206,10 +204,10 @@ def _record(
 
 
 def _speed(registry: Registry, version: str) -> Speed:
-    """Measured once and kept on the version, so that judging it again says the same."""
+    """Measured once and kept as a tag of the version, so that judging it again says the same."""
     kept = registry.tags(version).get(SPEED)
     if kept:
-        return Speed(**json.loads(kept))
+        return Speed.from_dict(json.loads(kept))
     made = measure_speed(registry.load(version))
     registry.tag(version, {SPEED: json.dumps(asdict(made))})
     return made
@@ -222,6 +220,17 @@ def _verified(step: Step, model: Row) -> bool | None:
     told = (F.col("figure") == VERIFIED) & (F.col("use_case") == model["use_case"]) & (F.col("text") == model["digest"])
     found = step.lake.read("ops.figures").where(told).orderBy(F.desc("recorded_at")).first()
     return bool(found["value"]) if found else None
+
+
+def _auditor(step: Step, model: Row) -> str | None:
+    """What the auditor said of the rows this version learnt from, as warnings; None where that is not on record."""
+    if not step.lake.exists("ops.figures"):
+        return None
+    rows = (F.col("training_digest") == model["training_digest"]) & (F.col("definition") == model["definition"])
+    runs = [row["run_id"] for row in _models(step, model["use_case"]).where(rows).select("run_id").collect()]
+    told = (F.col("figure") == AUDITED) & (F.col("use_case") == model["use_case"]) & F.col("run_id").isin(runs)
+    found = step.lake.read("ops.figures").where(told).orderBy(F.desc("recorded_at")).first()
+    return str(found["text"]) if found else None
 
 
 def _retire(step: Step, name: str, alias: str, version: str) -> None:

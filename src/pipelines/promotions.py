@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from pyspark.sql import Row
 from pyspark.sql import functions as F
 
+from finlake.errors import UnknownNameError
 from finlake.models.records import PROMOTIONS, PROMOTIONS_ABOUT
-from finlake.models.registry import CHAMPION, Registry
+from finlake.models.registry import CHALLENGER, CHAMPION, Registry
 from finlake.pipelines.step import Step
 
 TABLE = "ops.promotions"
@@ -22,6 +23,28 @@ def moves(step: Step, use_case: str, alias: str = CHAMPION) -> list[Row]:
         return []
     mine = (F.col("use_case") == use_case) & (F.col("alias") == alias) & F.col("action").isin(PROMOTED, ROLLED_BACK)
     return step.lake.read(TABLE).where(mine).orderBy("at").collect()
+
+
+def model_row(step: Step, use_case: str, version: str) -> Row:
+    """The row of ops.models of a version.
+
+    Raises:
+        UnknownNameError: there is no such version.
+    """
+    models = step.lake.read("ops.models").where(F.col("use_case") == use_case)
+    found = models.where(F.col("version") == version).first()
+    if found is None:
+        known = [str(row["version"]) for row in models.select("version").collect()]
+        raise UnknownNameError("model version", version, known, f"use case {use_case}")
+    return found
+
+
+def said_of(step: Step, use_case: str, version: str) -> Row | None:
+    """The latest approval of a version or its withdrawal."""
+    if not step.lake.exists(TABLE):
+        return None
+    mine = (F.col("use_case") == use_case) & (F.col("version") == version) & F.col("action").isin(APPROVED, REVOKED)
+    return step.lake.read(TABLE).where(mine).orderBy(F.desc("at")).first()
 
 
 def note(
@@ -61,9 +84,57 @@ def chain(past: list[Row]) -> list[str]:
     return made
 
 
-def settle(step: Step, use_case: str, registry: Registry) -> None:
-    """Ends a rollback that was interrupted between its record and the alias."""
-    past = moves(step, use_case)
-    if past and past[-1]["action"] == ROLLED_BACK and registry.version_at(CHAMPION) == past[-1]["before"] != "":
-        registry.point(CHAMPION, past[-1]["version"])
-        step.say(f"ended the interrupted rollback of {use_case} to v{past[-1]['version']}")
+def settle(step: Step, use_case: str, registry: Registry) -> str:
+    """Brings the record to what the registry says, after a run that was stopped or an alias that was set by hand.
+
+    MLflow's alias is the truth, but for a rollback that was noted and not carried out: that one is ended.
+
+    Returns:
+        the version an interrupted rollback went to; empty where none was interrupted.
+    """
+    past, present = moves(step, use_case), registry.version_at(CHAMPION)
+    last = past[-1] if past else None
+    if last is not None and last["action"] == ROLLED_BACK and present in (last["before"], last["version"]):
+        if last["version"] not in _champions_on_record(step, use_case):
+            carry_out(step, use_case, registry, last["version"], last["before"], last["reason"])
+            step.say(f"ended the interrupted rollback of {use_case} to v{last['version']}")
+            return str(last["version"])
+    if present is not None:
+        reason = "found in the registry: an alias set by hand, or a run that was stopped"
+        note_if_moved(step, use_case, present, CHAMPION, reason=reason)
+        if _champions_on_record(step, use_case) != [present]:
+            told = registry.tags(present).get("status", "")
+            _say_in_models(step, use_case, present, told if told.startswith(CHAMPION) else CHAMPION)
+    return ""
+
+
+def carry_out(step: Step, use_case: str, registry: Registry, version: str, before: str, reason: str) -> None:
+    """What a rollback that is on record does; each part can be done again, and the last one says that all are done."""
+    registry.tag(before, {ROLLED_BACK_TAG: reason, "status": ROLLED_BACK, "reasons": reason})
+    registry.untag(version, ROLLED_BACK_TAG)
+    registry.tag(version, {"status": CHAMPION, "reasons": ""})
+    registry.point(CHAMPION, version)
+    if registry.version_at(CHALLENGER) in (version, before):
+        registry.release(CHALLENGER)
+    _say_in_models(step, use_case, version, CHAMPION, before, reason)
+
+
+def _champions_on_record(step: Step, use_case: str) -> list[str]:
+    mine = (F.col("use_case") == use_case) & (F.col("alias") == CHAMPION)
+    return [row["version"] for row in step.lake.read("ops.models").where(mine).select("version").collect()]
+
+
+def _say_in_models(
+    step: Step, use_case: str, champion: str, status: str, rolled_back: str = "", reason: str = ""
+) -> None:
+    """ops.models: one champion, the one rolled back from with its reason, and every other former one retired."""
+    models = step.lake.read("ops.models")
+    version = F.col("version")
+    former = (F.col("alias") == CHAMPION) | (version == rolled_back)
+    touched = models.where((F.col("use_case") == use_case) & ((version == champion) | former))
+    said = F.when(version == champion, status).when(version == rolled_back, ROLLED_BACK).otherwise("retired")
+    alias = F.when(version == champion, CHAMPION).otherwise("")
+    why = F.when(version == champion, f"rolled back from v{rolled_back}: {reason}").when(version == rolled_back, reason)
+    reasons = F.array(why) if rolled_back else F.col("reasons")
+    rows = touched.select("use_case", "version", said.alias("status"), alias.alias("alias"), reasons.alias("reasons"))
+    step.lake.merge("ops.models", rows, on=["use_case", "version"], update=["status", "alias", "reasons"])
