@@ -12,7 +12,7 @@ import click
 
 from finlake.cli.feature_commands import with_commands
 from finlake.cli.groups import Commands
-from finlake.cli.model_commands import approve, models, rollback
+from finlake.cli.model_commands import approve, deployment, models, rollback
 from finlake.cli.options import Options, common
 from finlake.errors import FinlakeError
 from finlake.pipelines.registry import AGAIN, REBUILDS, STEPS
@@ -200,7 +200,7 @@ for _name, (_argument, _about) in STEPS.items():
 
 
 cli.add_command(with_commands(cli.commands["features"]))
-for _command in (models, approve, rollback):
+for _command in (models, approve, rollback, deployment):
     cli.add_command(_command)
 
 

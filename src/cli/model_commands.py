@@ -51,9 +51,9 @@ def describe(options: Options, version: str, use_case: str) -> dict[str, Any]:
 @common
 def approve(options: Options, use_case: str, **said: Any) -> dict[str, Any]:
     """The approver's yes to a version that passed its gates; a challenger that won is put in charge at once."""
-    from finlake.cli.models import run_move
+    from finlake.cli.steps import run_named_step
 
-    return run_move(options, "approve", {"use_case": use_case, **said})
+    return run_named_step(options, "approve", {"use_case": use_case, **said})
 
 
 @click.command()
@@ -64,6 +64,18 @@ def approve(options: Options, use_case: str, **said: Any) -> dict[str, Any]:
 @common
 def rollback(options: Options, use_case: str, **said: Any) -> dict[str, Any]:
     """Takes the champion out of charge and puts the one before it back. It is not promoted again by itself."""
-    from finlake.cli.models import run_move
+    from finlake.cli.steps import run_named_step
 
-    return run_move(options, "rollback", {"use_case": use_case, **said})
+    return run_named_step(options, "rollback", {"use_case": use_case, **said})
+
+
+@click.command()
+@click.option("--stage", type=click.Choice(["evaluation", "approval", "deployment"]), required=True, help="Which task.")
+@click.option("--model-name", required=True, help="As registered: catalog.schema.name, or the name alone.")
+@click.option("--model-version", default="", help="Which version [default: the newest].")
+@common
+def deployment(options: Options, **said: Any) -> dict[str, Any]:
+    """A task of the deployment job: judges one version, asks for approval, or moves the aliases."""
+    from finlake.cli.steps import run_named_step
+
+    return run_named_step(options, "deployment", said)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 import click
@@ -12,7 +11,6 @@ from finlake.cli.sql import show
 from finlake.errors import TableError, UnknownNameError
 from finlake.lakehouse import Lake, open_lake
 from finlake.models.registry import CHAMPION
-from finlake.pipelines.step import Step, run_step
 from finlake.reporting.verdicts import history, verdicts
 
 _SHOWN = ("average_precision.finlake", "roc_auc.finlake")
@@ -66,15 +64,6 @@ def run_describe(options: Options, use_case: str, version: str) -> dict[str, Any
     for move in history(lake, use_case, wanted):
         click.echo(f"  {move.at:%d %b %Y %H:%M}  {move.words}")
     return {}
-
-
-def run_move(options: Options, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Runs `approve` or `rollback` as a step, so that it is on record like every other."""
-    config = options.config()
-    config.use_case(arguments["use_case"])  # a misspelt name is told before Spark starts
-    step = Step(open_lake(config), config, options.now(config), name, say=options.say)
-    work = getattr(import_module(f"finlake.pipelines.{name}"), name)
-    return run_step(step, work, arguments)
 
 
 def _models(lake: Lake, use_cases: list[str]) -> list[Any]:

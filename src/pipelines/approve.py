@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from finlake.errors import TableError, TrainingError
 from finlake.models.registry import CHALLENGER, CHAMPION, Registry
+from finlake.pipelines.judging import judged
 from finlake.pipelines.promote import APPROVED_BY, promote
 from finlake.pipelines.promotions import APPROVED, REVOKED, ROLLED_BACK_TAG, model_row, note, said_of
 from finlake.pipelines.step import Step, Values
@@ -25,7 +26,7 @@ def approve(
         TrainingError: nobody is named, there is no challenger, or the version failed its gates.
         UnknownNameError: there is no such version.
     """
-    step.config.use_case(use_case)
+    config = step.config.use_case(use_case)
     if not by.strip():
         raise TrainingError("say who approves: --by NAME")
     if not step.lake.exists("ops.models"):
@@ -37,13 +38,10 @@ def approve(
     row = model_row(step, use_case, chosen)
     if revoke:
         return _revoke(step, registry, use_case, chosen, by, reason)
-    if row["status"] == "trained":
-        promote(step, use_case, version=chosen)  # nobody approves what its gates have not seen
-        row = model_row(step, use_case, chosen)
-    if row["status"] == "not promoted":
-        raise TrainingError(
-            f"{use_case} v{chosen} failed its gates and cannot be approved: {'; '.join(row['reasons'])}"
-        )
+    if registry.version_at(CHAMPION) != chosen:
+        failed = [f"{v.gate}: {v.reason}" for v in judged(step, config, registry, row) if not v.passed]
+        if failed:
+            raise TrainingError(f"{use_case} v{chosen} failed its gates and cannot be approved: {'; '.join(failed)}")
     last = said_of(step, use_case, chosen)
     if last is None or (last["action"], last["by"]) != (APPROVED, by):
         note(step, use_case, chosen, row["alias"] or "", APPROVED, by=by, reason=reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from pyspark.sql import DataFrame, Row
@@ -11,21 +11,17 @@ from pyspark.sql import functions as F
 
 from finlake.config import UseCase
 from finlake.errors import TableError
-from finlake.models import records
 from finlake.models.evaluation import CHAMPION as OLD
 from finlake.models.evaluation import Evaluation
-from finlake.models.gates import Verdict, beats, judge
+from finlake.models.gates import Verdict, beats
 from finlake.models.registry import CHALLENGER, CHAMPION, Registry
-from finlake.models.speed import Speed, measure_speed
 from finlake.models.training import tuning_metric
+from finlake.pipelines.judging import judged
 from finlake.pipelines.promotions import ROLLED_BACK_TAG, model_row, note_if_moved, settle
 from finlake.pipelines.step import Step, Values
 from finlake.pipelines.train import newest_model
-from finlake.pipelines.training_data import AUDITED
 
 APPROVED_BY = "approved_by"
-SPEED = "speed"
-VERIFIED = "train.verified"  # figure of `finlake train --verify`; its text is the digest
 
 
 @dataclass(frozen=True)
@@ -67,11 +63,7 @@ def _models(step: Step, use_case: str) -> DataFrame:
 def _promote(step: Step, chosen: UseCase, registry: Registry, newest: Row) -> Values:
     version = str(newest["version"])
     evaluation = Evaluation.from_dict(json.loads(newest["evaluation"]))
-    speed = _speed(registry, version) if chosen.gates.fast else None
-    verdicts = judge(
-        chosen.gates, evaluation, features=len(newest["features"]), speed=speed, verified=_verified(step, newest),
-        auditor=_auditor(step, newest),
-    )  # fmt: skip
+    verdicts = judged(step, chosen, registry, newest)
     champion = registry.version_at(CHAMPION)
     if champion and champion != version:
         same = F.col("definition") == newest["definition"]
@@ -148,47 +140,14 @@ def _record(
     approver: str,
 ) -> None:  # fmt: skip
     lake, name = step.lake, use_case.use_case
-    rows = [
-        (
-            step.run_id,
-            name,
-            version,
-            v.gate,
-            v.passed,
-            v.reason,
-            v.estimate.value,
-            v.estimate.low,
-            v.estimate.high,
-            datetime.now(UTC),
-        )
-        for v in verdicts
-    ]
-    verdict_rows = lake.spark.createDataFrame(rows, records.GATES)
-    lake.merge(
-        "ops.gates", verdict_rows, on=["use_case", "version", "gate", "reason"], update=["run_id", "judged_at"],
-        about=records.GATES_ABOUT,
-    )  # fmt: skip
-    for verdict in verdicts:
-        found = verdict.estimate
-        text = f"{verdict.gate}: {'pass' if verdict.passed else 'FAIL'}, {verdict.reason}"
-        step.figure(
-            f"gate.{verdict.gate}",
-            found.value,
-            low=found.low,
-            high=found.high,
-            text=text,
-            use_case=name,
-            tables=["ops.models"],
-        )
-        step.say(f"{name} v{version} {text}")
-    judged = lake.spark.createDataFrame(
+    row = lake.spark.createDataFrame(
         [(name, version, outcome.status, outcome.alias, outcome.reasons, datetime.now(UTC))],
         "use_case string, version string, status string, alias string, reasons array<string>, judged_at timestamp",
     )
     if outcome.alias:
         note_if_moved(step, name, version, outcome.alias, by=approver or "", reason=outcome.status)
         _retire(step, name, outcome.alias, version)
-    lake.merge("ops.models", judged, on=["use_case", "version"], update=["status", "alias", "reasons", "judged_at"])
+    lake.merge("ops.models", row, on=["use_case", "version"], update=["status", "alias", "reasons", "judged_at"])
     why = f" ({'; '.join(outcome.reasons)})" if outcome.reasons else ""
     text = f"v{version} {outcome.status}{why}"
     step.figure("promotion.status", None, text=f"v{version} {outcome.status}", use_case=name, tables=["ops.models"])
@@ -201,36 +160,6 @@ def _record(
         step.warn(f"{name} v{version} {outcome.status}: {about}; {then}")
     else:
         step.say(f"{name} {text}")
-
-
-def _speed(registry: Registry, version: str) -> Speed:
-    """Measured once and kept as a tag of the version, so that judging it again says the same."""
-    kept = registry.tags(version).get(SPEED)
-    if kept:
-        return Speed.from_dict(json.loads(kept))
-    made = measure_speed(registry.load(version))
-    registry.tag(version, {SPEED: json.dumps(asdict(made))})
-    return made
-
-
-def _verified(step: Step, model: Row) -> bool | None:
-    """Whether two fits of this version gave its digest; None where nobody tried."""
-    if not step.lake.exists("ops.figures"):
-        return None
-    told = (F.col("figure") == VERIFIED) & (F.col("use_case") == model["use_case"]) & (F.col("text") == model["digest"])
-    found = step.lake.read("ops.figures").where(told).orderBy(F.desc("recorded_at")).first()
-    return bool(found["value"]) if found else None
-
-
-def _auditor(step: Step, model: Row) -> str | None:
-    """What the auditor said of the rows this version learnt from, as warnings; None where that is not on record."""
-    if not step.lake.exists("ops.figures"):
-        return None
-    rows = (F.col("training_digest") == model["training_digest"]) & (F.col("definition") == model["definition"])
-    runs = [row["run_id"] for row in _models(step, model["use_case"]).where(rows).select("run_id").collect()]
-    told = (F.col("figure") == AUDITED) & (F.col("use_case") == model["use_case"]) & F.col("run_id").isin(runs)
-    found = step.lake.read("ops.figures").where(told).orderBy(F.desc("recorded_at")).first()
-    return str(found["text"]) if found else None
 
 
 def _retire(step: Step, name: str, alias: str, version: str) -> None:

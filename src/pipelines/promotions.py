@@ -134,7 +134,11 @@ def _say_in_models(
     touched = models.where((F.col("use_case") == use_case) & ((version == champion) | former))
     said = F.when(version == champion, status).when(version == rolled_back, ROLLED_BACK).otherwise("retired")
     alias = F.when(version == champion, CHAMPION).otherwise("")
-    why = F.when(version == champion, f"rolled back from v{rolled_back}: {reason}").when(version == rolled_back, reason)
-    reasons = F.array(why) if rolled_back else F.col("reasons")
+    reasons = F.col("reasons")
+    if rolled_back:
+        back = F.array(F.lit(f"rolled back from v{rolled_back}: {reason}"))
+        reasons = (
+            F.when(version == champion, back).when(version == rolled_back, F.array(F.lit(reason))).otherwise(reasons)
+        )
     rows = touched.select("use_case", "version", said.alias("status"), alias.alias("alias"), reasons.alias("reasons"))
     step.lake.merge("ops.models", rows, on=["use_case", "version"], update=["status", "alias", "reasons"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -10,11 +11,13 @@ import pytest
 from synthetic import FEATURES, use_case
 from test_model_steps import fill, make_step
 
+from finlake.cli.jobs import JobResult, run_job
 from finlake.errors import TrainingError, UnknownNameError
 from finlake.features.definitions import definition_digest
 from finlake.lakehouse import Lake
 from finlake.models.registry import CHALLENGER, CHAMPION, Registry
 from finlake.pipelines.approve import approve
+from finlake.pipelines.deployment import deployment
 from finlake.pipelines.promote import promote
 from finlake.pipelines.promotions import ROLLED_BACK, ROLLED_BACK_TAG, moves
 from finlake.pipelines.rollback import rollback
@@ -22,6 +25,7 @@ from finlake.pipelines.step import Step
 from finlake.pipelines.train import train_on
 from finlake.reporting.verdicts import verdicts
 
+ROOT = Path(__file__).parents[2]
 NAME = "late_visits"
 TAGS = ("status", "reasons", "approved_by", ROLLED_BACK_TAG)
 
@@ -49,7 +53,7 @@ class Cut(Lake):
 
 @pytest.fixture
 def judged(lake: Lake) -> Iterator[Lake]:
-    """Two versions, of which the first is champion, unopposed, and the second could not be surely better."""
+    """Two versions that pass their gates; the first is champion, and the second is not surely better."""
     fill(lake, 3000)
     definition = definition_digest(use_case(), step(lake, "look").config)
     for features in (FEATURES, FEATURES[:-1]):
@@ -58,8 +62,11 @@ def judged(lake: Lake) -> Iterator[Lake]:
     yield lake
 
 
-def step(lake: Lake, name: str) -> Step:
-    return make_step(lake, name, uuid4().hex)
+def step(lake: Lake, name: str, *, approval: bool = False, **gates: dict[str, object]) -> Step:
+    made = make_step(lake, name, uuid4().hex)
+    made.config.use_cases[NAME] = use_case(gates={"better_than": {"models": ["baseline_rule"]}, **gates})
+    made.config.target = made.config.target.model_copy(update={"require_approval": approval})
+    return made
 
 
 def registry_of(lake: Lake) -> Registry:
@@ -198,18 +205,55 @@ def test_a_champion_is_rolled_back_and_comes_back_only_by_approval(judged: Lake)
     assert registry.version_at(CHAMPION) == "1"
 
     shown = verdicts(lake, NAME, "2")
-    assert {row.gate for row in shown} >= {"better_than.champion", "calibrated", "stable", "leaks"}
+    assert {row.gate for row in shown} >= {"better_than.baseline_rule", "leaks"}
     assert all(row.words and row.asks for row in shown)
 
 
 def test_nobody_can_approve_what_its_gates_refuse(judged: Lake) -> None:
     lake = judged
-    strict = step(lake, "approve")
-    case = use_case(gates={"fast": {"megabytes": 0.000001}})
-    strict.config.use_cases[NAME] = case
-    strict.config.target = strict.config.target.model_copy(update={"require_approval": True})
-    lake.sql("UPDATE ops.models SET status = 'trained', alias = '' WHERE version = '2'")
+    strict = step(lake, "approve", approval=True, fast={"megabytes": 0.000001})
     with pytest.raises(TrainingError, match="failed its gates and cannot be approved: fast"):
         approve(strict, NAME, "2", by="risk")
     assert "approved_by" not in registry_of(lake).tags("2")
     assert not lake.read("ops.promotions").where("action = 'approved'").count()
+
+
+def test_the_deployment_job_judges_waits_for_approval_and_deploys(judged: Lake) -> None:
+    lake, registry = judged, registry_of(judged)
+    asked = {"approval": True, "fast": {"p99_ms": 60_000}}
+
+    def run(version: str, repair: str | None = None, **conditions: Any) -> tuple[JobResult, list[str]]:
+        said: list[str] = []
+
+        def execute(argv: list[str]) -> dict[str, Any]:
+            given = dict(zip(argv[1::2], argv[2::2], strict=True))
+            made = step(lake, "deployment", **conditions)
+            made.say = said.append
+            return deployment(made, given["--stage"], given["--model-name"], given["--model-version"])
+
+        parameters = {} if repair else {"model_name": f"finlake_prod.ops.{NAME}", "model_version": version}
+        runs = lake.root / "_runs" if lake.root else None
+        made = run_job("deployment", bundle_root=ROOT, execute=execute, parameters=parameters, repair=repair, runs=runs)
+        return made, said
+
+    def states(result: JobResult) -> list[str]:
+        return [task.status for task in result.tasks]
+
+    registry.release(CHAMPION)
+    automatic, said = run("1")
+    assert automatic.ok and "late_visits v1: approved automatically on target local, unopposed" in said
+    assert registry.version_at(CHAMPION) == "1"
+    assert any(line.endswith("local, against champion v1") for line in run("2")[1])
+
+    refused, _ = run("2", fast={"megabytes": 0.000001})
+    assert states(refused) == ["failed", "skipped", "skipped"] and "v2 goes no further: fast" in refused.tasks[0].error
+    assert not run("3")[0].ok
+
+    registry.release(CHAMPION)
+    waiting, _ = run("2", **asked)
+    assert states(waiting) == ["ok", "failed", "skipped"] and "waits for a: finlake approve" in waiting.tasks[1].error
+    assert registry.version_at(CHAMPION) is None
+    registry.tag("2", {"approval": "Approved"})  # what the button in a workspace does
+    approved, _ = run("2", repair=waiting.run_id, **asked)
+    assert approved.ok and registry.version_at(CHAMPION) == "2"
+    assert lake.read("ops.promotions").where("action = 'approved' AND version = '2'").count() == 1

@@ -26,7 +26,7 @@ from finlake.pipelines.use_cases import use_cases
 
 ROOT = Path(__file__).parents[2]
 FILES = [ROOT / "databricks.yml", *sorted((ROOT / "resources").glob("*.yml"))]
-JOBS = ("medallion", "training", "batch_scoring", "nightly")
+JOBS = ("medallion", "training", "batch_scoring", "deployment", "nightly")
 KEPT_SCHEMA = Path(__file__).with_name("bundle_schema.json")
 BUNDLE_SCHEMA = Path(os.environ.get("FINLAKE_BUNDLE_SCHEMA") or KEPT_SCHEMA)
 
@@ -143,7 +143,7 @@ def test_only_training_needs_a_cluster():
     clusters = {
         name: [item["job_cluster_key"] for item in bundle.job(name).data.get("job_clusters", [])] for name in JOBS
     }
-    assert clusters == {"medallion": [], "training": ["ml"], "batch_scoring": [], "nightly": []}
+    assert clusters == {"medallion": [], "training": ["ml"], "batch_scoring": [], "deployment": [], "nightly": []}
 
 
 def test_a_new_use_case_file_is_scheduled_without_touching_resources(tmp_path: Path):
