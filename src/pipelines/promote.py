@@ -17,7 +17,7 @@ from finlake.models.gates import Verdict, beats
 from finlake.models.registry import CHALLENGER, CHAMPION, Registry
 from finlake.models.training import tuning_metric
 from finlake.pipelines.judging import judged
-from finlake.pipelines.promotions import ROLLED_BACK_TAG, model_row, note_if_moved, settle
+from finlake.pipelines.promotions import ROLLED_BACK, ROLLED_BACK_TAG, model_row, note_if_moved, settle
 from finlake.pipelines.step import Step, Values
 from finlake.pipelines.train import newest_model
 
@@ -74,7 +74,7 @@ def _promote(step: Step, chosen: UseCase, registry: Registry, newest: Row) -> Va
     approver = tags.get(APPROVED_BY) if step.config.target.require_approval else ""
     outcome = decide(
         chosen, version, verdicts, evaluation, champion, newest["champion_compared"], approver,
-        rolled_back=tags.get(ROLLED_BACK_TAG, ""),
+        rolled_back=tags.get(ROLLED_BACK_TAG, "") or ("" if tags.get(APPROVED_BY) else _of_its_twin(step, newest)),
     )  # fmt: skip
     told = tags.get("status", "")
     if champion == version and told.startswith(CHAMPION):
@@ -160,6 +160,13 @@ def _record(
         step.warn(f"{name} v{version} {outcome.status}: {about}; {then}")
     else:
         step.say(f"{name} {text}")
+
+
+def _of_its_twin(step: Step, model: Row) -> str:
+    """Why a version with the same trees was taken out of charge; training on the same rows makes them again."""
+    same = (F.col("digest") == model["digest"]) & (F.col("status") == ROLLED_BACK)
+    found = _models(step, model["use_case"]).where(same).first()
+    return f"as v{found['version']}: {'; '.join(found['reasons'])}" if found else ""
 
 
 def _retire(step: Step, name: str, alias: str, version: str) -> None:
