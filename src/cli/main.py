@@ -12,6 +12,7 @@ import click
 
 from finlake.cli.feature_commands import with_commands
 from finlake.cli.groups import Commands
+from finlake.cli.model_commands import approve, deployment, models, rollback
 from finlake.cli.options import Options, common
 from finlake.errors import FinlakeError
 from finlake.pipelines.registry import AGAIN, REBUILDS, STEPS, VERIFY
@@ -212,6 +213,8 @@ for _name, (_argument, _about) in STEPS.items():
 
 
 cli.add_command(with_commands(cli.commands["features"]))
+for _command in (models, approve, rollback, deployment):
+    cli.add_command(_command)
 
 
 def execute(argv: list[str]) -> dict[str, Any]:

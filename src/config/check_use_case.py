@@ -30,6 +30,9 @@ def check_use_case(config: Config, use_case: UseCase) -> Found:
     yield from _never(config, use_case, features)
     yield from _periods(use_case)
     yield from check_policy(config, use_case, scored)
+    if use_case.gates.segments is not None and not use_case.segments:
+        message = "gates.segments: name under `segments` the features or this.<columns> to judge by, or remove the gate"
+        yield message, ("gates", "segments")
     if scored is None or not complete:
         return
     for key in ("only_increases_with", "only_decreases_with"):

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from finlake.config.base import Duration, FixedLength, Length, Model, Name
+from finlake.config.gates import Gates
 from finlake.config.policy import Policy
 
 
@@ -119,31 +120,6 @@ class ModelChoice(Model):
         None,
         description="how much a row counts in the loss: value (positives by policy.value), a feature or this.<column>",
     )
-
-
-class BetterThan(Model):
-    models: list[Literal["baseline_rule", "logistic_regression", "champion"]]
-    metric: Literal["average_precision", "roc_auc"] = "average_precision"
-    by: float = 0
-
-
-class Calibrated(Model):
-    predicted_to_observed: tuple[float, float] = (0.8, 1.25)
-    by: Literal["all", "month", "quarter", "year"] = "all"
-
-
-class Stable(Model):
-    psi_below: float = 0.25
-    by: Literal["month", "quarter", "year"] = "month"
-
-
-class Gates(Model):
-    """Each is judged on its 95% interval, not on its point."""
-
-    better_than: BetterThan | None = None
-    calibrated: Calibrated | None = None
-    stable: Stable | None = None
-    leaks: Literal["none"] = "none"
 
 
 class Online(Model):

@@ -21,9 +21,14 @@ GATES = (
     "run_id string, use_case string, version string, gate string, passed boolean, reason string, value double, "
     "low double, high double, judged_at timestamp"
 )
+PROMOTIONS = (
+    "use_case string, version string, alias string, before string, action string, by string, reason string, "
+    "at timestamp, run_id string"
+)
 MODELS_ABOUT = "One row for each model version: what it is, how it did on its test, and whether it may decide."
 TRIALS_ABOUT = "One row for each trial of a search, written as it finishes; a search that was stopped uses them again."
 TEST_READS_ABOUT = (
     "Every time a model was measured on a test period; many reads of one period make its figures too good."
 )
 GATES_ABOUT = "Every verdict on a model version, with the interval it was judged on."
+PROMOTIONS_ABOUT = "Every move of champion and challenger, every approval and its withdrawal, with who and why."

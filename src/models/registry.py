@@ -141,6 +141,10 @@ class Registry:
         for name, value in tags.items():
             self.client.set_model_version_tag(self.model, number, name, str(value))
 
+    def untag(self, number: str, name: str) -> None:
+        if name in self.tags(number):
+            self.client.delete_model_version_tag(self.model, number, name)
+
     def point(self, alias: str, number: str) -> None:
         self.client.set_registered_model_alias(self.model, alias, number)
 

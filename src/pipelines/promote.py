@@ -11,16 +11,17 @@ from pyspark.sql import functions as F
 
 from finlake.config import UseCase
 from finlake.errors import TableError
-from finlake.models import records
 from finlake.models.evaluation import CHAMPION as OLD
 from finlake.models.evaluation import Evaluation
-from finlake.models.gates import Verdict, beats, judge
+from finlake.models.gates import Verdict, beats
 from finlake.models.registry import CHALLENGER, CHAMPION, Registry
 from finlake.models.training import tuning_metric
+from finlake.pipelines.judging import judged
+from finlake.pipelines.promotions import ROLLED_BACK, ROLLED_BACK_TAG, model_row, note_if_moved, settle
 from finlake.pipelines.step import Step, Values
 from finlake.pipelines.train import newest_model
 
-APPROVED = "approved_by"
+APPROVED_BY = "approved_by"
 
 
 @dataclass(frozen=True)
@@ -32,19 +33,23 @@ class Outcome:
     reasons: list[str]
 
 
-def promote(step: Step, use_case: str) -> Values:
-    """Judges a challenger that was approved meanwhile, then the newest version.
+def promote(step: Step, use_case: str, version: str = "") -> Values:
+    """Judges a challenger that was approved meanwhile, then the newest version; or `version` alone.
 
     A pass makes it challenger; champion needs a win over the one in charge, and approval where that is asked. A version
-    that fails keeps no alias and is scored for review only. Running it again changes nothing by itself.
+    that fails keeps no alias and is scored for review only; one that was rolled back from waits for approval. Running it
+    again changes nothing by itself, and mends the record of a run that was stopped.
     """
     chosen = step.config.use_case(use_case)
     newest = newest_model(step, use_case)
     if newest is None:
         raise TableError(f"no model of {use_case} has been trained yet; run: finlake train --use-case {use_case}")
     registry = Registry(step.config.target, step.lake.root, use_case)
+    settle(step, use_case, registry)
+    if version:
+        return _promote(step, chosen, registry, model_row(step, use_case, version))
     waiting = registry.version_at(CHALLENGER)
-    if waiting and waiting != newest["version"] and registry.tags(waiting).get(APPROVED):
+    if waiting and waiting != newest["version"] and registry.tags(waiting).get(APPROVED_BY):
         approved = _models(step, use_case).where(F.col("version") == waiting).first()
         if approved is not None:
             _promote(step, chosen, registry, approved)
@@ -58,19 +63,24 @@ def _models(step: Step, use_case: str) -> DataFrame:
 def _promote(step: Step, chosen: UseCase, registry: Registry, newest: Row) -> Values:
     version = str(newest["version"])
     evaluation = Evaluation.from_dict(json.loads(newest["evaluation"]))
-    verdicts = judge(chosen.gates, evaluation, features=len(newest["features"]))
+    verdicts = judged(step, chosen, registry, newest)
     champion = registry.version_at(CHAMPION)
     if champion and champion != version:
         same = F.col("definition") == newest["definition"]
         if _models(step, chosen.use_case).where((F.col("version") == champion) & same).isEmpty():
             step.say(f"champion v{champion} learnt from other definitions and cannot score these: it does not oppose")
             champion = None
-    approver = registry.tags(version).get(APPROVED) if step.config.target.require_approval else ""
-    outcome = decide(chosen, version, verdicts, evaluation, champion, newest["champion_compared"], approver)
-    if newest["alias"] == outcome.alias == CHAMPION:
-        outcome = replace(outcome, status=newest["status"])  # judged again: it became champion as it did
+    tags = registry.tags(version)
+    approver = tags.get(APPROVED_BY) if step.config.target.require_approval else ""
+    outcome = decide(
+        chosen, version, verdicts, evaluation, champion, newest["champion_compared"], approver,
+        rolled_back=tags.get(ROLLED_BACK_TAG, "") or ("" if tags.get(APPROVED_BY) else _of_its_twin(step, newest)),
+    )  # fmt: skip
+    told = tags.get("status", "")
+    if champion == version and told.startswith(CHAMPION):
+        outcome = replace(outcome, status=told)  # judged again: it became champion as it did
     _move(registry, version, outcome)
-    _record(step, chosen, version, verdicts, outcome, champion)
+    _record(step, chosen, version, verdicts, outcome, champion, approver or "")
     return {"version": version, "status": outcome.status, "alias": outcome.alias, "reasons": outcome.reasons}
 
 
@@ -82,6 +92,7 @@ def decide(
     champion: str | None,
     compared: str,
     approver: str | None,
+    rolled_back: str = "",
 ) -> Outcome:
     """Gates first, then the champion on the same test rows, then the approver.
 
@@ -89,12 +100,16 @@ def decide(
         champion: version in charge now, if any.
         compared: version the new one was measured against in training.
         approver: who approved; None if approval is needed and missing, empty if it is not needed.
+        rolled_back: why the version was taken out of charge, if it was and nobody has approved it since.
     """
     if champion == version:
         return Outcome("champion", CHAMPION, [])
     failed = [f"{verdict.gate}: {verdict.reason}" for verdict in verdicts if not verdict.passed]
     if failed:
         return Outcome("not promoted", "", failed)
+    if rolled_back:
+        asked = f"finlake approve --use-case {use_case.use_case} --version {version} --by NAME"
+        return Outcome("rolled back", "", [f"it was taken out of charge: {rolled_back}; {asked} would let it in again"])
     unopposed = champion is None
     if champion is not None:
         if compared != champion:
@@ -105,61 +120,34 @@ def decide(
             reason = verdict.reason if verdict else "not measured"
             return Outcome("challenger", CHALLENGER, [f"not better than champion v{champion}: {reason}"])
     if approver is None:
-        asked = f"set the tag {APPROVED} on version {version}"
+        asked = f"finlake approve --use-case {use_case.use_case} --version {version} --by NAME"
         return Outcome("challenger", CHALLENGER, [f"waits for {use_case.approver}: {asked}"])
     return Outcome("champion, unopposed" if unopposed else "champion", CHAMPION, [])
 
 
 def _move(registry: Registry, version: str, outcome: Outcome) -> None:
+    """The tags first: a run that is stopped before the alias moved decides the same again."""
+    registry.tag(version, {"status": outcome.status, "reasons": "; ".join(outcome.reasons)})
     if outcome.alias:
         registry.point(outcome.alias, version)
     for alias in (CHALLENGER, CHAMPION):
         if alias != outcome.alias and registry.version_at(alias) == version:
             registry.release(alias)
-    registry.tag(version, {"status": outcome.status, "reasons": "; ".join(outcome.reasons)})
 
 
 def _record(
-    step: Step, use_case: UseCase, version: str, verdicts: list[Verdict], outcome: Outcome, champion: str | None
-) -> None:
+    step: Step, use_case: UseCase, version: str, verdicts: list[Verdict], outcome: Outcome, champion: str | None,
+    approver: str,
+) -> None:  # fmt: skip
     lake, name = step.lake, use_case.use_case
-    rows = [
-        (
-            step.run_id,
-            name,
-            version,
-            v.gate,
-            v.passed,
-            v.reason,
-            v.estimate.value,
-            v.estimate.low,
-            v.estimate.high,
-            datetime.now(UTC),
-        )
-        for v in verdicts
-    ]
-    verdict_rows = lake.spark.createDataFrame(rows, records.GATES)
-    lake.merge("ops.gates", verdict_rows, on=["use_case", "version", "gate", "reason"], about=records.GATES_ABOUT)
-    for verdict in verdicts:
-        found = verdict.estimate
-        text = f"{verdict.gate}: {'pass' if verdict.passed else 'FAIL'}, {verdict.reason}"
-        step.figure(
-            f"gate.{verdict.gate}",
-            found.value,
-            low=found.low,
-            high=found.high,
-            text=text,
-            use_case=name,
-            tables=["ops.models"],
-        )
-        step.say(f"{name} v{version} {text}")
-    judged = lake.spark.createDataFrame(
+    row = lake.spark.createDataFrame(
         [(name, version, outcome.status, outcome.alias, outcome.reasons, datetime.now(UTC))],
         "use_case string, version string, status string, alias string, reasons array<string>, judged_at timestamp",
     )
     if outcome.alias:
+        note_if_moved(step, name, version, outcome.alias, by=approver or "", reason=outcome.status)
         _retire(step, name, outcome.alias, version)
-    lake.merge("ops.models", judged, on=["use_case", "version"], update=["status", "alias", "reasons", "judged_at"])
+    lake.merge("ops.models", row, on=["use_case", "version"], update=["status", "alias", "reasons", "judged_at"])
     why = f" ({'; '.join(outcome.reasons)})" if outcome.reasons else ""
     text = f"v{version} {outcome.status}{why}"
     step.figure("promotion.status", None, text=f"v{version} {outcome.status}", use_case=name, tables=["ops.models"])
@@ -172,6 +160,13 @@ def _record(
         step.warn(f"{name} v{version} {outcome.status}: {about}; {then}")
     else:
         step.say(f"{name} {text}")
+
+
+def _of_its_twin(step: Step, model: Row) -> str:
+    """Why a version with the same trees was taken out of charge; training on the same rows makes them again."""
+    same = (F.col("digest") == model["digest"]) & (F.col("status") == ROLLED_BACK)
+    found = _models(step, model["use_case"]).where(same).first()
+    return f"as v{found['version']}: {'; '.join(found['reasons'])}" if found else ""
 
 
 def _retire(step: Step, name: str, alias: str, version: str) -> None:

@@ -23,6 +23,8 @@ from finlake.pipelines.feature_versions import restored
 from finlake.pipelines.recomputed import findings_in
 from finlake.pipelines.step import Step
 
+AUDITED = "audit.findings"  # figure: how many warnings the auditor gave, and its words
+
 
 @dataclass(frozen=True)
 class TrainingData:
@@ -163,6 +165,8 @@ def _audit(step: Step, use_case: UseCase, stored: DataFrame, versions: Mapping[s
     """
     findings = findings_in(step, use_case, stored, versions)
     refuse_leaks(findings)
+    said = "; ".join(f"{finding.feature}: {finding.reason}" for finding in findings)
+    step.figure(AUDITED, len(findings), text=said, use_case=use_case.use_case, tables=[])
     for finding in findings:
         step.warn(f"{use_case.use_case}: {finding}")
 

@@ -10,8 +10,10 @@ from tests.spark.feature_cases import PAYMENTS, REPORTS, START, config, rows, wo
 from finlake.cli.features import audit_one
 from finlake.errors import LeakageError
 from finlake.lakehouse import Lake, table_digest
+from finlake.models.registry import Registry
 from finlake.pipelines.features import features
 from finlake.pipelines.step import Step
+from finlake.pipelines.train import train
 from finlake.pipelines.training_data import training_data
 
 GROUPS = {
@@ -64,6 +66,11 @@ def test_values_of_the_future_in_the_stored_table_are_refused_and_others_are_not
         assert "1 feature would leak:\n  mean_items_2d: as of the decision it has another value in" in str(caught.value)
         assert "Run finlake features --use-case fraud --rebuild" in str(caught.value)
     assert not [name for name in lake.tables() if name.startswith(("ops.again", "ops.audited"))]
+
+    # no model of such a table reaches the registry
+    with pytest.raises(LeakageError, match="1 feature would leak"):
+        train(step, "fraud")
+    assert Registry(CONF.target, lake.root, "fraud").latest() is None and not lake.exists("ops.models")
 
 
 def test_a_table_that_is_behind_silver_is_said_and_one_of_other_definitions_is_not_looked_at(

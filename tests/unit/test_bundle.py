@@ -21,12 +21,13 @@ from finlake.cli.jobs import check_bundle, load_bundle, run_job
 from finlake.config import load
 from finlake.config.load import plain, read_yaml
 from finlake.errors import ConfigError, UnknownNameError
+from finlake.pipelines.deployment import APPROVAL_TAG, STAGES
 from finlake.pipelines.step import Step
 from finlake.pipelines.use_cases import use_cases
 
 ROOT = Path(__file__).parents[2]
 FILES = [ROOT / "databricks.yml", *sorted((ROOT / "resources").glob("*.yml"))]
-JOBS = ("medallion", "training", "batch_scoring", "nightly")
+JOBS = ("medallion", "training", "batch_scoring", "deployment", "nightly")
 KEPT_SCHEMA = Path(__file__).with_name("bundle_schema.json")
 BUNDLE_SCHEMA = Path(os.environ.get("FINLAKE_BUNDLE_SCHEMA") or KEPT_SCHEMA)
 
@@ -143,7 +144,7 @@ def test_only_training_needs_a_cluster():
     clusters = {
         name: [item["job_cluster_key"] for item in bundle.job(name).data.get("job_clusters", [])] for name in JOBS
     }
-    assert clusters == {"medallion": [], "training": ["ml"], "batch_scoring": [], "nightly": []}
+    assert clusters == {"medallion": [], "training": ["ml"], "batch_scoring": [], "deployment": [], "nightly": []}
 
 
 def test_a_new_use_case_file_is_scheduled_without_touching_resources(tmp_path: Path):
@@ -176,3 +177,11 @@ def test_one_use_case_can_be_asked_for_and_none_at_all_is_an_error(tmp_path: Pat
     step.config.use_cases.clear()
     with pytest.raises(ConfigError, match="holds no use case"):
         use_cases(step)
+
+
+def test_the_deployment_jobs_tasks_are_the_steps_stages_and_the_buttons_tag_is_a_task():
+    tasks = load_bundle(ROOT).job("deployment").data["tasks"]
+    assert tuple(task["task_key"] for task in tasks) == STAGES and APPROVAL_TAG in STAGES
+    for task in tasks:
+        argv = task["python_wheel_task"]["parameters"]
+        assert argv[:3] == ["deployment", "--stage", task["task_key"]]

@@ -106,6 +106,9 @@ MISTAKES = [
         "only_increases_with: [claims_31d]",
         ["only_increases_with", "'claims_30d'"],
     ),
+    (USE, "model:\n", "gates: {segments: {}}\nmodel:\n", ["gates.segments: name under `segments`"]),
+    (USE, "model:\n", "gates: {fast: {}}\nmodel:\n", ["at least one of p99_ms"]),
+    (USE, "model:\n", "gates: {segments: {not_worse_than: [champian]}}\nmodel:\n", ["did you mean 'champion'?"]),
     (USE, "one_alert_per: policy_no", "one_alert_per: policy", ["one_alert_per", "'policy_no'"]),
     (USE, "value: this.claimed", "value: this.region", ["'region' is text"]),
     (

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 
-from finlake.config.use_case import BetterThan, Calibrated, Gates, Stable
+import numpy as np
+import pytest
+
+from finlake.config.gates import BetterThan, Calibrated, Fast, Gates, Segments, Stable
+from finlake.models.artefact import Artefact, Card
+from finlake.models.boosting import fit_here
 from finlake.models.bootstrap import Estimate
-from finlake.models.evaluation import Evaluation, PeriodResult
-from finlake.models.gates import judge
+from finlake.models.evaluation import Evaluation, PeriodResult, SegmentResult
+from finlake.models.gates import Verdict, judge
+from finlake.models.speed import Speed, measure_speed
 
 BETTER = BetterThan(models=["baseline_rule", "champion"], metric="average_precision")
 
@@ -70,3 +78,97 @@ def test_stability_needs_the_whole_interval_below_the_bound() -> None:
     gates = Gates(stable=Stable(psi_below=0.25))
     assert verdicts(gates, evaluation(Estimate(0)))["stable"]
     assert not verdicts(gates, evaluation(Estimate(0), psi=Estimate(0.2, 0.1, 0.3)))["stable"]
+
+
+def by_segment(**differences: Estimate) -> Evaluation:
+    """Better than the champion on all rows; in each segment as given."""
+    found = [
+        SegmentResult(name, 1000, 80, {}, {"average_precision.champion": difference}, Estimate(1.0, 0.9, 1.1))
+        for name, difference in differences.items()
+    ]
+    return replace(evaluation(Estimate(0.05, 0.01, 0.09)), segments={"channel": found})
+
+
+def judged(gates: Gates, seen: Evaluation, **more: object) -> Verdict:
+    return judge(gates, seen, features=3, **more)[0]
+
+
+def test_a_model_that_is_better_on_average_and_surely_worse_in_one_segment_is_stopped() -> None:
+    gates = Gates(segments=Segments())
+    worse = judged(gates, by_segment(online=Estimate(0.1, 0.05, 0.15), branch=Estimate(-0.08, -0.12, -0.02)))
+    assert not worse.passed and worse.reason.startswith("branch: average_precision differs from champion's by -0.080")
+    unsure = judged(gates, by_segment(online=Estimate(0.1, 0.05, 0.15), branch=Estimate(-0.08, -0.2, 0.01)))
+    assert unsure.passed and "none of 2 segments" in unsure.reason
+    assert judged(Gates(segments=Segments(by=0.05)), by_segment(branch=Estimate(-0.08, -0.12, -0.02))).passed
+
+
+def test_segments_with_few_positives_say_nothing_and_one_at_least_must_speak() -> None:
+    gates = Gates(segments=Segments(fewest_positives=100))
+    assert not judged(gates, by_segment(branch=Estimate(0.1, 0.05, 0.15))).passed
+    assert "under `segments`" in judged(Gates(segments=Segments()), evaluation(Estimate(0))).reason
+
+
+def test_a_segment_that_is_badly_calibrated_is_named() -> None:
+    seen = by_segment(online=Estimate(0.1, 0.05, 0.15))
+    off = replace(seen.segments["channel"][0], calibration=Estimate(0.5, 0.4, 0.6))
+    seen = replace(seen, segments={"channel": [off]})
+    found = judged(Gates(segments=Segments(predicted_to_observed=(0.8, 1.25))), seen)
+    assert not found.passed and found.reason.startswith("online: predicted to observed 0.50")
+    assert judged(Gates(segments=Segments()), seen).passed
+
+
+def test_without_a_champion_segments_are_compared_with_the_baselines_named_and_with_nobody_else() -> None:
+    worse, fine = Estimate(-0.08, -0.12, -0.02), Estimate(0.1, 0.05, 0.15)
+    seen = by_segment(online=fine)
+    rule = replace(seen.segments["channel"][0], differences={"average_precision.baseline_rule": worse})
+    first = replace(seen, segments={"channel": [rule]})
+    assert not judged(Gates(segments=Segments(not_worse_than=["champion", "baseline_rule"])), first).passed
+    alone = judged(Gates(segments=Segments()), first)
+    assert alone.passed and alone.reason.startswith("unopposed")
+
+    both = {"average_precision.baseline_rule": worse, "average_precision.champion": fine}
+    opposed = replace(seen, segments={"channel": [replace(rule, differences=both)]})
+    assert judged(Gates(segments=Segments(not_worse_than=["champion", "baseline_rule"])), opposed).passed
+
+
+@pytest.mark.parametrize(
+    ("asked", "passes"),
+    [({"p99_ms": 2}, True), ({"p99_ms": 1.2}, False), ({"rows_per_second": 95_000}, False),
+     ({"rows_per_second": 90_000, "megabytes": 2}, True), ({"megabytes": 0.5}, False)],
+)  # fmt: skip
+def test_a_slow_or_large_model_does_not_pass_nor_one_whose_interval_crosses_the_bar(
+    asked: dict[str, float], passes: bool
+) -> None:
+    speed = Speed(Estimate(1.0, 0.8, 1.5), Estimate(100_000, 90_000, 110_000), megabytes=1.0)
+    found = judged(Gates(fast=Fast(**asked)), evaluation(Estimate(0)), speed=speed)
+    assert found.passed is passes and "100,000 [90,000 to 110,000] rows a second" in found.reason
+    assert not judged(Gates(fast=Fast(**asked)), evaluation(Estimate(0))).passed
+
+
+def test_the_speed_of_a_model_is_measured_with_intervals_and_stored_as_text() -> None:
+    rng = np.random.default_rng(3)
+    matrix = rng.normal(size=(400, 2)).astype("float32")
+    part = (matrix, (matrix[:, 0] > 0).astype("float64"), np.ones(400))
+    fit = fit_here(part, part, ["a", "b"], {"max_depth": 3, "learning_rate": 0.3, "rounds": 20}, seed=1)
+    card = Card("visits", ["a", "b"], fit.rounds, fit.digest, {"kind": "none"}, {}, {}, {})
+    found = measure_speed(Artefact(fit.booster, card))
+    for figure in (found.p99_ms, found.rows_per_second):
+        assert figure.low is not None and figure.value is not None and figure.high is not None
+        assert 0 < figure.low <= figure.value <= figure.high
+    assert found.megabytes == pytest.approx(len(fit.booster) / 2**20, rel=0.5)
+    assert Speed.from_dict(json.loads(json.dumps(asdict(found)))) == found
+
+
+def test_the_leak_gate_repeats_what_the_auditor_said() -> None:
+    said = [judged(Gates(), evaluation(Estimate(0)), auditor=told).reason for told in (None, "", "n_1d: too good")]
+    assert said == [
+        "none in 3 features", "none in 3 features; the auditor has no objection",
+        "none in 3 features; the auditor asks to look at: n_1d: too good",
+    ]  # fmt: skip
+
+
+def test_what_nobody_verified_is_not_reproducible() -> None:
+    gates = Gates(reproducible=True)
+    assert "train --verify" in judged(gates, evaluation(Estimate(0))).reason
+    assert judged(gates, evaluation(Estimate(0)), verified=True).passed
+    assert not judged(gates, evaluation(Estimate(0)), verified=False).passed

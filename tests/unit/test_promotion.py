@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pyspark.sql import Row
+
 from finlake.config import load
 from finlake.models.bootstrap import Estimate
 from finlake.models.evaluation import Evaluation
 from finlake.models.gates import Verdict
 from finlake.pipelines.promote import Outcome, decide
+from finlake.pipelines.promotions import PROMOTED, ROLLED_BACK, chain
 
 USE_CASE = load(Path(__file__).parents[2] / "conf").use_case("card_fraud")
 GOOD = Verdict("better_than.baseline_rule", True, "higher", Estimate(0.1, 0.05, 0.15))
@@ -49,9 +52,28 @@ def test_a_comparison_with_an_earlier_champion_does_not_count() -> None:
 
 def test_without_the_approvers_tag_a_winner_waits_as_challenger() -> None:
     waiting = outcome([GOOD], approver=None)
-    assert waiting.alias == "challenger" and "approved_by" in waiting.reasons[0]
+    assert waiting.alias == "challenger" and "finlake approve" in waiting.reasons[0]
     assert outcome([GOOD], approver="risk@lender.example").alias == "champion"
 
 
 def test_judging_the_champion_again_keeps_it() -> None:
     assert outcome([BAD], champion="2").alias == "champion"
+
+
+def test_a_version_that_was_rolled_back_from_waits_until_somebody_approves_it() -> None:
+    said = decide(USE_CASE, "2", [GOOD], Evaluation({}, {}, {}, {}), None, "", "", rolled_back="too many alerts")
+    assert (said.status, said.alias) == ("rolled back", "")
+    assert "too many alerts" in said.reasons[0] and "finlake approve" in said.reasons[0]
+
+
+def move(version: str, action: str = PROMOTED, before: str = "") -> Row:
+    return Row(version=version, action=action, before=before)
+
+
+def test_one_goes_back_through_champions_as_they_came() -> None:
+    assert chain([move("1"), move("2"), move("4")]) == ["1", "2", "4"]
+    back = [move("1"), move("2"), move("4"), move("2", ROLLED_BACK, "4")]
+    assert chain(back) == ["1", "2"]
+    assert chain([*back, move("5")]) == ["1", "2", "5"]
+    assert chain([*back, move("1", ROLLED_BACK, "2")]) == ["1"]
+    assert chain([move("1"), move("3", ROLLED_BACK, "1")]) == ["1", "3"]
