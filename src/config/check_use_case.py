@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from zoneinfo import available_timezones
 
+from finlake.config.check_segments import check_segments
 from finlake.config.load import Config
 from finlake.config.source import Source
 from finlake.config.use_case import Period, UseCase
@@ -48,6 +49,7 @@ def check_use_case(config: Config, use_case: UseCase) -> Found:
                     ("model", key, number),
                 )
     yield from _rule(use_case, scored, features)
+    yield from check_segments(use_case, scored, features)
 
 
 def _label(config: Config, use_case: UseCase, scored: Source | None) -> Found:
