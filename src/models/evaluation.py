@@ -49,6 +49,7 @@ __all__ = [
     "chosen_metric",
     "counted",
     "evaluate",
+    "probability_figures",
 ]
 
 Figures = dict[str, Estimate]
@@ -111,6 +112,25 @@ def evaluate(
         found, shown = _at_cut_offs(table, probability, use_case, days, draws.days)
     by = by_segment(counts, segments, days, draws, calibration_of)
     return Evaluation(figures | found, differences, calibration_by, stability_by, curves | shown, by)
+
+
+def probability_figures(counts: pd.DataFrame, model: str, seed: int) -> Figures:
+    """Brier score and calibration of a model whose margins are log odds of probabilities it stands by itself."""
+    rows = tested_by(counts, DAY)
+    own = rows[rows["model"] == model]
+    days = np.sort(own["day"].unique())
+    table = Table(own, days)
+    chance = calibrated({"kind": "none"}, table.margins)
+    weights = Draws.of(len(days), seed).days
+    measures: dict[str, Callable[..., np.ndarray]] = {
+        "brier": metrics.brier, "calibration": metrics.predicted_to_observed,
+    }  # fmt: skip
+    return {
+        f"{name}.{model}": estimate(
+            resampled(weights, lambda p, n, of=measure: of(p, n, chance), table.positives, table.negatives)
+        )
+        for name, measure in measures.items()
+    }
 
 
 def _ways(counts: pd.DataFrame, model: str, days: np.ndarray, draws: Draws) -> list[Table]:

@@ -22,9 +22,10 @@ STEPS: dict[str, tuple[str | None, str]] = {
     "train": ("use_case", "Searches, fits and evaluates a model, tracked in MLflow."),
     "promote": ("use_case", "Judges the gates and moves challenger and champion."),
     "score": ("use_case", "Scores new decisions with reasons, append-only."),
+    "performance": ("use_case", "How decisions did, by week and month, once their labels have matured."),
     "publish": (None, "Creates the views that BI reads."),
 }
-ONE_BY_ONE = ("train", "promote", "score")  # their functions take one use case
+ONE_BY_ONE = ("train", "promote", "score", "performance")  # their functions take one use case
 REBUILDS = {
     "refine": "Make silver again from all of bronze, by the contract of today.",
     "networks": "Take every snapshot again, from what silver holds now.",
