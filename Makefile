@@ -24,10 +24,10 @@ export PYTHONNOUSERSITE := 1
 unexport PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help setup jdk demo test long unit doctor bench lint types format check lock clean purge
+.PHONY: help setup jdk demo test long unit doctor bench scoreboard lint types format check lock clean purge
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(READY): requirements-dev.lock requirements-jdk.lock requirements-uv.lock pyproject.toml scripts/setup.py
 	@python=$$(scripts/find-python.sh) && "$$python" scripts/setup.py && touch $(READY)
@@ -55,6 +55,9 @@ doctor: ## what this machine lacks, and how to mend it
 
 bench: $(READY) ## measure, and print numbers beside their references
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+scoreboard: $(READY) ## public data by published protocols, beside the published figures (DATA=folder)
+	@$(BIN)/python -m benchmarks.scoreboard $(ARGS)
 
 lint: $(READY) ## ruff: rules and format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check --output-format concise . || { echo "  make format mends most of it"; exit 1; }

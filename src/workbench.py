@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,27 @@ class Workbench:
         from finlake.pipelines.reasons import reasons_of
 
         return reasons_of(Step(self.lake, self.config, self.now, "reasons", say=_say), use_case, keys)
+
+    def evaluate(self, use_case: str, predictions: Any, name: str = "outside") -> Any:
+        """Measures a model made elsewhere on the test rows of finlake's own; counted as a read of the test.
+
+        Args:
+            use_case: whose test rows.
+            predictions: a Spark or pandas frame with decision_key, probability (0 to 1) or score (higher is riskier),
+                and decision_ts where one decision has several. Every test row must be there once.
+            name: what the model is called on the leaderboard.
+
+        Returns:
+            its rows of ops.leaderboard, as pandas: figures with intervals, and the champion's (else the newest
+            model's) figure minus its own.
+        """
+        from finlake.pipelines.evaluate import evaluate
+
+        frame = predictions if hasattr(predictions, "sparkSession") else self.lake.spark.createDataFrame(predictions)
+        step = Step(self.lake, self.config, self.now, "evaluate", say=_say)
+        made = run_step(step, partial(evaluate, predictions=frame), {"use_case": use_case, "name": name})
+        mine = self.lake.read("ops.leaderboard").where(f"use_case = '{use_case}' AND model = '{name}'")
+        return mine.where(f"test_digest = '{made['test_digest']}'").orderBy("figure").toPandas()
 
     def figures(self, use_case: str = "") -> Any:
         """The latest figures, as pandas."""

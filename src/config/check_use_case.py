@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator
 from zoneinfo import available_timezones
 
 from finlake.config.check_policy import check_policy
+from finlake.config.check_segments import check_segments
 from finlake.config.load import Config
 from finlake.config.source import Source
 from finlake.config.use_case import Period, UseCase
@@ -44,6 +45,7 @@ def check_use_case(config: Config, use_case: UseCase) -> Found:
                 )
     yield from _weights(use_case, scored, features)
     yield from _rule(use_case, scored, features)
+    yield from check_segments(use_case, scored, features)
 
 
 def _label(config: Config, use_case: UseCase, scored: Source | None) -> Found:

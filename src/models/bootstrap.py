@@ -1,13 +1,15 @@
-"""Intervals from resampled days: rows of one day are not independent, days nearly are."""
+"""Intervals from resampled days and entities: rows of one day, or of one card, are not independent."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 RESAMPLES = 400
+BLOCKS = 64  # groups of entities that are drawn together
+Drawn = Sequence[np.ndarray]  # a figure under resampled days; where entities count too, also of entities and cells
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,50 @@ def estimate(values: np.ndarray, *, enough: float = 0.8) -> Estimate:
         return Estimate(point)
     low, high = np.percentile(drawn, [2.5, 97.5])
     return Estimate(point, float(low), float(high))
+
+
+def estimate_of(drawn: Drawn) -> Estimate:
+    """The interval of resampled days; with entities, widened to cover what rows of one entity share as well.
+
+    Two ways of clustering: V = V(days) + V(entities) - V(entity and day), after Cameron, Gelbach and Miller, "Robust
+    Inference with Multiway Clustering" (2011). The days' interval is stretched around the figure to that variance,
+    never below either way alone. It needs counts by day, by entity group and by group of pairs, not their product.
+    """
+    found = estimate(drawn[0])
+    if len(drawn) < 3 or found.value is None or found.low is None or found.high is None:
+        return found
+    days, entities, cells = (_variance(values) for values in drawn)
+    if not (days > 0 and np.isfinite(entities) and np.isfinite(cells)):
+        return found
+    stretch = float(np.sqrt(max(days + entities - cells, days, entities) / days))
+    return Estimate(
+        found.value,
+        found.value - (found.value - found.low) * stretch,
+        found.value + (found.high - found.value) * stretch,
+    )
+
+
+def _variance(values: np.ndarray) -> float:
+    known = values[1:][np.isfinite(values[1:])]
+    return float(np.var(known)) if len(known) else float("nan")
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Resamples of days, and of blocks where entities count too; the same ones for every model, so differences pair."""
+
+    days: np.ndarray
+    blocks: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, days: int, seed: int, *, entities: bool = False) -> Draws:
+        alone = np.ones((1, 1))
+        return cls(day_weights(days, seed) if days > 1 else alone, day_weights(BLOCKS, seed + 1) if entities else None)
+
+    @property
+    def ways(self) -> list[np.ndarray]:
+        """Weights by day, and by block of entities and of cells."""
+        return [self.days] if self.blocks is None else [self.days, self.blocks, self.blocks]
 
 
 def resampled(

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
 from finlake.config.policy import Policy
 from finlake.errors import ConfigError
+from finlake.models.score_counts import RULE, block
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,20 @@ class Opening:
 
 
 def at_budget(frame: DataFrame, models: Sequence[str], policy: Policy, opening: Opening) -> pd.DataFrame:
-    """By model and day: alerts, correct alerts, value found, value stoppable.
+    """By model, queue day, block of entities and block of (entity, day): what the alerts of a budget find.
 
-    An alert is correct when the entity has a positive that day; it *finds* the value of the entity's positives of that
-    day. *Stoppable* is the value of an entity's positives that happen after the queue with its first correct alert
-    opened: from then on the analyst has blocked it. Nothing with a score of `margin` ≤ 0 of a rule is called.
+    - `alerts`, `correct`: an alert is for an entity and a day, and correct when the entity has a positive that day.
+    - `found`: value of the alerted entities' positives of the alert's day.
+    - `stoppable`: value of an entity's positives that happen after the queue with its first correct alert opened: from
+      then on the analyst has blocked it.
+    - `positives`: entities with a positive that day, alerted or not.
+    - `fresh_alerts`, `fresh_correct`: the same queue when an entity that was found on an earlier day leaves it.
+
+    A rule calls nobody it does not flag, with a `margin` of 0.
 
     `frame`: day, event_ts, entity, label (0/1), value, `margin_<model>`.
     """
-    calls = F.lit(policy.alerts_per_day)
+    calls = int(policy.alerts_per_day or 0)
     scored = F.explode(
         F.array(*(F.struct(F.lit(m).alias("model"), F.col(f"margin_{m}").alias("margin")) for m in models))
     ).alias("scored")
@@ -71,13 +77,10 @@ def at_budget(frame: DataFrame, models: Sequence[str], policy: Policy, opening: 
             F.max("label").alias("hit"),
             F.sum(F.when(positive, F.col("value")).otherwise(0.0)).alias("found"),
         )
-        .where((F.col("model") != "baseline_rule") | (F.col("margin") > 0))
     )
+    called = by_entity.where((F.col("model") != RULE) | (F.col("margin") > 0))
     order = Window.partitionBy("model", "day").orderBy(F.desc("margin"), F.xxhash64("entity", "day"))
-    alerts = by_entity.withColumn("place", F.row_number().over(order)).where(F.col("place") <= calls)
-    daily = alerts.groupBy("model", "day").agg(
-        F.count(F.lit(1)).alias("alerts"), F.sum("hit").alias("correct"), F.sum("found").alias("found")
-    )
+    alerts = called.withColumn("place", F.row_number().over(order)).where(F.col("place") <= calls)
     blocked = (
         alerts.where("hit = 1")
         .groupBy("model", "entity")
@@ -88,7 +91,52 @@ def at_budget(frame: DataFrame, models: Sequence[str], policy: Policy, opening: 
         .select("entity", "day", "event_ts", "value")
         .join(blocked, "entity")
         .where(F.col("event_ts") >= F.col("blocked_from"))
-        .groupBy("model", "day")
-        .agg(F.sum("value").alias("stoppable"))
     )
-    return daily.join(stopped, ["model", "day"], "full").fillna(0).toPandas()
+    keys = ["model", "day", "block", "cell"]
+    parts = [
+        _blocks(alerts, keys, F.count(F.lit(1)).alias("alerts"), F.sum("hit").alias("correct"), F.sum("found").alias("found")),
+        _blocks(stopped, keys, F.sum("value").alias("stoppable")),
+        _blocks(by_entity.where("hit = 1"), keys, F.count(F.lit(1)).alias("positives")),
+        _fresh(_candidates(called, order, calls), calls),
+    ]  # fmt: skip
+    together = pd.concat(parts, ignore_index=True)
+    return together.groupby(keys, as_index=False).sum()
+
+
+def _blocks(rows: DataFrame, keys: Sequence[str], *sums: Column) -> pd.DataFrame:
+    marked = rows.withColumns({"block": block("entity"), "cell": block("entity", "day")})
+    return marked.groupBy(*keys).agg(*sums).toPandas()
+
+
+def _candidates(called: DataFrame, order: WindowSpec, calls: int) -> pd.DataFrame:
+    """Whoever may be alerted when found entities leave: bounded by the budget and by entities with several positives.
+
+    An entity without an earlier positive never leaves. So a place in the queue can be had only by those with fewer than
+    `calls` such entities above them.
+    """
+    earlier = Window.partitionBy("model", "entity").orderBy("day").rowsBetween(Window.unboundedPreceding, -1)
+    stays = F.coalesce(F.max("hit").over(earlier), F.lit(0)) == 0
+    above = F.sum(F.col("stays").cast("int")).over(order.rowsBetween(Window.unboundedPreceding, -1))
+    ranked = called.withColumn("stays", stays).withColumn("above", F.coalesce(above, F.lit(0)))
+    ranked = ranked.withColumn("place", F.row_number().over(order)).where(F.col("above") < calls)
+    return (
+        ranked.withColumns({"block": block("entity"), "cell": block("entity", "day")})
+        .select("model", "day", "entity", "hit", "place", "block", "cell")
+        .toPandas()
+    )
+
+
+def _fresh(candidates: pd.DataFrame, calls: int) -> pd.DataFrame:
+    """Day after day, the first `calls` of those not found before."""
+    made = []
+    for _, rows in candidates.groupby("model"):
+        found: set[str] = set()
+        for _, today in rows.groupby("day"):
+            left = today[~today["entity"].isin(found)].nsmallest(calls, "place")
+            found |= set(left.loc[left["hit"] == 1, "entity"])
+            made.append(left)
+    if not made:
+        return pd.DataFrame(columns=["model", "day", "block", "cell", "fresh_alerts", "fresh_correct"])
+    alerts = pd.concat(made)
+    keys = ["model", "day", "block", "cell"]
+    return alerts.groupby(keys, as_index=False).agg(fresh_alerts=("hit", "size"), fresh_correct=("hit", "sum"))

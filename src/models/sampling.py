@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from finlake.config.use_case import UseCase
 from finlake.models.alert_states import CONFIRMED, SAMPLE, SCORE, SETTLED
 from finlake.models.alerts import highest
-from finlake.models.evaluation import wilson
+from finlake.models.periods import wilson
 
 
 def covered(rows: DataFrame, alerts: DataFrame) -> DataFrame:

@@ -14,15 +14,13 @@ from finlake.models import evaluation as ev
 from finlake.models.artefact import Artefact, Card
 from finlake.models.baselines import fit_logistic, usual_values
 from finlake.models.boosting import check_rows, check_slots, constraints_of, fit_here
-from finlake.models.budget import Opening, at_budget
 from finlake.models.final import THREADS, final_fit, refuse_sample, verified
 from finlake.models.folds import cuts_of, fold_bounds
-from finlake.models.frames import Margin, block_day, booster_margin, value_of, with_margins
+from finlake.models.frames import Margin, booster_margin
+from finlake.models.measured import measure
 from finlake.models.sample import Rows, bounded_rows
 from finlake.models.search import Cut, Trial, measured, search
 from finlake.models.weights import weighted
-
-Models = dict[str, tuple[Sequence[str], Callable[[], Margin]]]
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ def train_model(
         verified(fit.digest, lambda: final_fit(frame, parts, features, best.parameters, choice, constraints))
     progress.say(f"fitted {fit.rounds} rounds, digest {fit.digest[:12]}; evaluating")
     logistic = fit_logistic(parts["train"].part, seed)
-    models: Models = {
+    models: dict[str, tuple[Sequence[str], Callable[[], Margin]]] = {
         ev.MODEL: (features, booster_margin(fit.booster, features, fit.rounds)),
         ev.LOGISTIC: (features, lambda: logistic.margin),
     }
@@ -113,30 +111,15 @@ def train_model(
         card = champion[1].card
         models[ev.CHAMPION] = (card.features, booster_margin(champion[1].booster, card.features, card.rounds))
     compared = champion[0] if champion is not None else ""
-    scored = scored_for_evaluation(frame, models, use_case, rule)
-    names = [*models, ev.RULE]
     progress.test_read(fit.digest)
-    counts = ev.counted(scored, names)
-    calibration = ev.calibration_from(counts)
-    budget = None
-    if use_case.policy.alerts_per_day:
-        test = scored.where("part = 'test' AND label IS NOT NULL")
-        budget = at_budget(test, names, use_case.policy, Opening.of(use_case.policy, use_case.zone))
-    evaluation = ev.evaluate(counts, budget, calibration, use_case, seed)
+    tested = measure(frame, models, use_case, rule, seed)
     card = Card(
         use_case=use_case.use_case, features=list(features), rounds=fit.rounds, digest=fit.digest,
-        calibration=calibration, policy=use_case.policy.model_dump(), parameters=dict(best.parameters),
+        calibration=tested.calibration, policy=use_case.policy.model_dump(), parameters=dict(best.parameters),
         usual=usual_values(parts["train"].part, features), **dict(trace or {}),
     )  # fmt: skip
-    return Trained(
-        Artefact(fit.booster, card),
-        evaluation,
-        best,
-        searched,
-        ev.chosen_metric(counts, metric),
-        compared,
-        found.trials,
-    )
+    chosen = ev.chosen_metric(tested.counts, metric)
+    return Trained(Artefact(fit.booster, card), tested.evaluation, best, searched, chosen, compared, found.trials)
 
 
 def checked(frame: DataFrame, use_case: UseCase) -> DataFrame:
@@ -160,18 +143,3 @@ def _cuts(parts: Mapping[str, Rows], use_case: UseCase) -> tuple[list[Cut], str]
         return [Cut(parts["train"], parts["choose"])], "choose"
     made = fold_bounds(*parts["train"].span, folds, use_case.label.matures_after)
     return cuts_of(parts["train"], made), f"{len(made)} {folds.kind} folds"
-
-
-def scored_for_evaluation(frame: DataFrame, models: Models, use_case: UseCase, rule: Column) -> DataFrame:
-    """part, day, event_ts, entity, label, value and a margin for each model; the rule's is asinh of its number."""
-    entity = use_case.policy.one_alert_per or "decision_key"
-    wide = frame.select(
-        "*",
-        block_day(use_case).alias("_day"),
-        F.col(entity).cast("string").alias("_entity"),
-        value_of(frame.columns, use_case.policy.value).alias("_value"),
-        F.asinh(F.coalesce(rule.cast("double"), F.lit(0.0))).alias("_rule"),
-    )
-    kept = ["part", "label", "event_ts", "_day", "_entity", "_value", "_rule"]
-    names = {"_day": "day", "_entity": "entity", "_value": "value", "_rule": f"margin_{ev.RULE}"}
-    return with_margins(wide, kept, models).withColumnsRenamed(names)

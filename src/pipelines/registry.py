@@ -25,9 +25,10 @@ STEPS: dict[str, tuple[str | None, str]] = {
     "queue": ("use_case", "Opens alerts from decisions, carries open ones over, and takes in analysts' verdicts."),
     "outcomes": ("use_case", "Value found and missed, as labels become known."),
     "thresholds": ("use_case", "Cut-offs and alert thresholds that follow matured labels, by context."),
+    "performance": ("use_case", "How decisions did, by week and month, once their labels have matured."),
     "publish": (None, "Creates the views that BI reads."),
 }
-ONE_BY_ONE = ("train", "promote", "score")  # their functions take one use case
+ONE_BY_ONE = ("train", "promote", "score", "performance")  # their functions take one use case
 REBUILDS = {
     "refine": "Make silver again from all of bronze, by the contract of today.",
     "networks": "Take every snapshot again, from what silver holds now.",

@@ -16,7 +16,10 @@ from pyspark.sql import functions as F
 from finlake.config import UseCase
 from finlake.models import plots, records
 from finlake.models.boosting import constraints_of
+from finlake.models.evaluation import CHAMPION as OLD
+from finlake.models.evaluation import LOGISTIC, MODEL, RULE
 from finlake.models.final import final_fit, verified
+from finlake.models.leaderboard import Entry
 from finlake.models.registry import CHAMPION, Registry
 from finlake.models.rule import rule_column
 from finlake.models.sample import bounded_rows
@@ -24,6 +27,7 @@ from finlake.models.search import study_of
 from finlake.models.search_plots import draw_search
 from finlake.models.search_space import bounds
 from finlake.models.training import Progress, Trained, checked, train_model, tuning_metric
+from finlake.pipelines.leaderboard import read_test, record_standings
 from finlake.pipelines.step import Step, Values
 from finlake.pipelines.train_trials import TrialLog
 from finlake.pipelines.training_data import training_data
@@ -100,7 +104,7 @@ def train_on(
                 seed=step.seed,
                 known=trials.known(),
                 champion=champion,
-                progress=Progress(step.say, trials.finished, lambda model: _read_test(step, use_case, frame, model)),
+                progress=Progress(step.say, trials.finished, lambda model: read_test(step, use_case, frame, model)),
                 trace={"definition": definition, "as_of": step.now.isoformat(), "tables": tables, "split": split or {}},
                 verify=verify,
             )  # fmt: skip
@@ -109,6 +113,7 @@ def train_on(
         registry.end(run, failed=True)
         raise
     registry.end(run)
+    _standings(step, use_case, trained, version, frame)
     _record(step, registry, run, version, trained, digest, study)
     _figures(step, use_case, trained, table, split or {})
     if verify:
@@ -122,24 +127,6 @@ def spoken(first: str, last: str) -> str:
         f"{day.day} {day:%b %Y}" for day in (date.fromisoformat(text) for text in (first, last) if text[:1].isdigit())
     ]
     return " to ".join(days) if len(days) == 2 else f"until {days[-1]}"
-
-
-def _read_test(step: Step, use_case: UseCase, frame: DataFrame, model: str) -> None:
-    lake, name = step.lake, use_case.use_case
-    test = frame.where("part = 'test'")
-    moment = F.to_date("decision_ts")
-    span = test.agg(F.min(moment).alias("first"), F.max(moment).alias("last"), F.count(F.lit(1)).alias("rows")).first()
-    assert span is not None
-    row = (step.run_id, name, model, span["first"], span["last"], span["rows"], step.now)
-    lake.append("ops.test_reads", lake.spark.createDataFrame([row], records.TEST_READS), about=records.TEST_READS_ABOUT)
-    overlapping = (
-        (F.col("use_case") == name) & (F.col("tested_from") <= span["last"]) & (F.col("tested_until") >= span["first"])
-    )
-    reads = lake.read("ops.test_reads").where(overlapping).count()
-    times = "once" if reads == 1 else f"{reads} times"
-    step.figure("test_reads", reads, use_case=name, tables=["ops.test_reads"])
-    step.figure("note.test_reads", reads, text=f"test read {times}", use_case=name, tables=["ops.test_reads"])
-    step.say(f"test period {span['first']} to {span['last']}: {span['rows']:,} rows, read {times}")
 
 
 def _register(step: Step, registry: Registry, run: str, trained: Trained, digest: str, metric: str) -> str:
@@ -163,6 +150,18 @@ def _register(step: Step, registry: Registry, run: str, trained: Trained, digest
     step.say("registering the model")
     tags = {"digest": card.digest, "training_digest": digest, "use_case": card.use_case, "as_of": card.as_of}
     return registry.register(run, trained.artefact, {**tags, "tables": json.dumps(card.tables, sort_keys=True)})
+
+
+def _standings(step: Step, use_case: UseCase, trained: Trained, version: str, frame: DataFrame) -> None:
+    compared = trained.champion_compared
+    entries = {
+        MODEL: Entry(f"finlake v{version}", "finlake", version, trained.artefact.card.digest),
+        LOGISTIC: Entry(LOGISTIC, "baseline"),
+        RULE: Entry(RULE, "baseline"),
+    }
+    if compared:
+        entries[OLD] = Entry(f"finlake v{compared}", "finlake", compared)
+    record_standings(step, use_case, trained.evaluation, entries, frame)
 
 
 def newest_model(step: Step, use_case: str) -> Row | None:

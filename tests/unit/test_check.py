@@ -11,6 +11,7 @@ from finlake.config import survey
 from finlake.config.check import check_config
 
 CLAIMS, POLICIES, GROUP = "sources/claims.yml", "sources/policies.yml", "features/policy_history.yml"
+ONLY = "  only_increases_with: [claims_30d]\n"
 USE, DAYS, BEST = "use_cases/claim_fraud.yml", "marts/claims_by_day.sql", "marts/best_days.sql"
 
 # file, what stands there, what is written instead (the problem is at its last line), words of the message
@@ -98,6 +99,12 @@ MISTAKES = [
     (USE, "[policy_history, this.claimed]", "[policy_history, claimed]", ["write this.claimed"]),
     (USE, "[policy_history, this.claimed]", "[policy_history, this.outcome]", ["known later"]),
     (USE, "never: [outcome, closed]", "never: [outcome, closd]", ["never", "'closed'"]),
+    (USE, ONLY, f"{ONLY}segments: [claims_3d]\n", ["segments", "no feature 'claims_3d'", "'claims_30d'"]),
+    (USE, ONLY, f"{ONLY}segments: [region]\n", ["segments", "write this.region"]),
+    (USE, ONLY, f"{ONLY}segments: [this.regoin]\n", ["segments", "'region'"]),
+    (USE, ONLY, f"{ONLY}segments: [this.happened]\n", ["segments", "texts, numbers and yes/no"]),
+    (USE, ONLY, f"{ONLY}segments: [this.outcome]\n", ["segments", "known later"]),
+    (USE, ONLY, f"{ONLY}segments: [this.region, this.region]\n", ["segments", "twice"]),
     (USE, "claims_30d >= 3 or", "claims_3d >= 3 or", ["baseline_rule", "'claims_30d'"]),
     (USE, "or this.claimed >", "or claimed >", ["write this.claimed"]),
     (

@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_s
 from finlake.models import metrics
 from finlake.models.bootstrap import Estimate, day_weights, estimate, resampled
 from finlake.models.calibration import fit_calibration, isotonic
-from finlake.models.evaluation import _periods, wilson
+from finlake.models.periods import periods, wilson
 from finlake.models.served import calibrated, sigmoid
 
 
@@ -123,8 +123,8 @@ def test_isotonic_pools_violators_and_never_says_never() -> None:
 def test_a_period_with_few_rows_is_joined_to_its_neighbour() -> None:
     days = np.array([date(2025, 8, 31), *(date(2025, 9, day) for day in range(1, 31)), date(2025, 10, 1)])
     rows = np.array([1.0, *[100.0] * 30, 2.0])
-    assert {name: int(inside.sum()) for name, inside in _periods(days, "month", rows).items()} == {"2025-09": 32}
-    assert list(_periods(days, "month", np.full(32, 100.0) * np.where(np.arange(32) == 31, 30, 1))) == [
+    assert {name: int(inside.sum()) for name, inside in periods(days, "month", rows).items()} == {"2025-09": 32}
+    assert list(periods(days, "month", np.full(32, 100.0) * np.where(np.arange(32) == 31, 30, 1))) == [
         "2025-09",
         "2025-10",
     ]
