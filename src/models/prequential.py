@@ -54,7 +54,9 @@ def matured(scores: DataFrame, positive_periods: DataFrame, use_case: UseCase, n
         `known_on`, else 0.
     """
     lengths = F.array(*(_bounds(length, step, use_case) for length, step in LENGTHS.items()))
-    placed = scores.withColumn("day", block_day(use_case)).withColumn("p", F.explode(lengths)).select("*", "p.*").drop("p")
+    placed = (
+        scores.withColumn("day", block_day(use_case)).withColumn("p", F.explode(lengths)).select("*", "p.*").drop("p")
+    )
     ripe = placed.where(F.col("known_on") <= F.lit(now))
     hits = (
         ripe.select("label_key", "known_on")
