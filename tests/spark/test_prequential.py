@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pandas as pd
@@ -11,9 +11,10 @@ from pyspark.sql import functions as F
 from sklearn.metrics import average_precision_score, roc_auc_score
 from synthetic import use_case
 
+from finlake.config import Config, Source, Target
 from finlake.models.prequential import counted_periods, matured, period_figures
-
-MATURES = timedelta(days=2)
+from finlake.pipelines.performance import performance
+from finlake.pipelines.step import Step, run_step
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +113,42 @@ def test_what_was_reported_is_not_reported_again(decided):
     assert "2025-03" in every and "2025-03" not in figures(
         scores, reports, datetime(2025, 7, 20, tzinfo=UTC), ["2025-03"]
     )
+
+
+def test_the_step_reports_each_period_once_and_keeps_what_it_said(lake, decided):
+    table, scores, _ = decided
+    source = Source(
+        source="visits", about="a", owner="o", read={"from": "visits", "format": "csv"}, key="visit", happened_at="at", known_at="at",
+        columns={"visit": {"type": "text"}, "at": {"type": "timestamp"}, "late": {"type": "boolean"}},
+    )  # fmt: skip
+    config = Config(
+        lake.root,
+        Target(target="local", lake=str(lake.root)),
+        sources={"visits": source},
+        use_cases={"late_visits": case()},
+    )
+    lake.overwrite(
+        "scores.late_visits", scores.withColumnRenamed("label_key", "decision_key").withColumn("kind", F.lit("first"))
+    )
+    known = table.assign(known_from=table["decision_ts"] + pd.Timedelta("1h"))
+    silver = lake.spark.createDataFrame(known[["label_key", "decision_ts", "label", "known_from"]]).select(
+        F.col("label_key").alias("visit"), F.col("decision_ts").alias("at"), F.col("decision_ts").alias("event_ts"),
+        F.col("label").alias("late"), "known_from", F.lit(None).cast("timestamp").alias("known_to"),
+    )  # fmt: skip
+    lake.overwrite("silver.visits", silver)
+
+    def run(now: datetime) -> list[str]:
+        step = Step(lake, config, now, "performance")
+        return run_step(step, performance, {"use_case": "late_visits"})["periods"]
+
+    def reported() -> dict[str, float]:
+        rows = lake.read("ops.figures").where("figure like 'prequential.%'").collect()
+        assert len({row["figure"] for row in rows}) == len(rows)
+        return {row["figure"]: row["value"] for row in rows}
+
+    assert run(datetime(2025, 3, 20, tzinfo=UTC))[-1] == "2025-W11"
+    first = reported()
+    assert run(datetime(2025, 3, 20, tzinfo=UTC)) == []
+    lake.overwrite("silver.visits", silver.withColumn("late", ~F.col("late")))  # whatever becomes of the source later
+    assert "2025-03" in run(datetime(2025, 4, 20, tzinfo=UTC))
+    assert first.items() <= reported().items()
