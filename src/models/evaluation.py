@@ -107,7 +107,8 @@ def evaluate(
     curves["calibration"] = _calibration_curve(table, probability)
     curves["value.total"] = [_ordinals(days), table.lost.sum(axis=1).tolist()]
     if budget is not None:
-        found, shown = _at_budget(budget, days, draws)
+        found, less, shown = _at_budget(budget, days, draws)
+        differences |= less
     else:
         found, shown = _at_cut_offs(table, probability, use_case, days, draws.days)
     by = by_segment(counts, segments, days, draws, calibration_of)
@@ -195,38 +196,53 @@ def _ordinals(days: np.ndarray) -> list[float]:
     return [float(day.toordinal()) for day in pd.to_datetime(pd.Series(days))]
 
 
-def _at_budget(budget: pd.DataFrame, days: np.ndarray, draws: Draws) -> tuple[Figures, Curves]:
-    """Figures of an alert budget; `value_found` and `value_stoppable` are sums, the others means a day or ratios."""
-    figures: Figures = {}
+def _at_budget(budget: pd.DataFrame, days: np.ndarray, draws: Draws) -> tuple[Figures, Figures, Curves]:
+    """Figures of an alert budget and paired differences; values are sums, the others means a day or ratios."""
+    every: dict[str, dict[str, Drawn]] = {}
     curves: Curves = {}
-    for model, rows in budget.groupby("model"):
-        daily = rows.groupby("day").sum(numeric_only=True).reindex(days).fillna(0.0)
-        blocks = [rows.groupby(unit).sum(numeric_only=True) for unit in ("block", "cell")]
-
-        def drawn(name: str, daily: pd.DataFrame = daily, blocks: list[pd.DataFrame] = blocks) -> Drawn:
-            made = [draws.days @ daily[name].to_numpy("float64")]
-            if draws.blocks is not None:
-                every = range(draws.blocks.shape[1])
-                made += [draws.blocks @ part[name].reindex(every).fillna(0.0).to_numpy("float64") for part in blocks]
-            return made
-
-        def ratio(above: Drawn, below: Drawn) -> Estimate:
-            return estimate_of([_divided(a, b) for a, b in zip(above, below, strict=True)])
-
-        count = [np.full(len(draws.days), float(len(days)))] * len(draws.ways)
-        alerts, correct = drawn("alerts"), drawn("correct")
-        figures[f"positives_at_budget.{model}"] = ratio(correct, count)
-        figures[f"alerts.{model}"] = ratio(alerts, count)
-        figures[f"value_found.{model}"] = estimate_of(drawn("found"))
-        figures[f"value_stoppable.{model}"] = estimate_of(drawn("stoppable"))
-        figures[f"precision_at_budget.{model}"] = ratio(drawn("fresh_correct"), drawn("fresh_alerts"))
-        figures[f"recall_at_budget.{model}"] = ratio(correct, drawn("positives"))
-        figures[f"alerts_per_true_positive.{model}"] = ratio(alerts, correct)
-        recall, hits = figures[f"recall_at_budget.{model}"].value, _divided(correct[0], alerts[0])[0]
-        if recall is not None and math.isfinite(hits):
-            curves[f"budget.{model}"] = [[recall], [float(hits)]]
+    for key, rows in budget.groupby("model"):
+        model, daily = str(key), rows.groupby("day").sum(numeric_only=True).reindex(days).fillna(0.0)
+        every[model] = drawn = _budget_drawn(rows, daily, draws)
+        recall, right = drawn["recall_at_budget"][0][0], 1 / drawn["alerts_per_true_positive"][0][0]
+        if math.isfinite(recall) and math.isfinite(right):
+            curves[f"budget.{model}"] = [[float(recall)], [float(right)]]
         curves[f"value.{model}"] = [_ordinals(days), daily["found"].tolist(), daily["stoppable"].tolist()]
-    return figures, curves
+    figures = {
+        f"{name}.{model}": estimate_of(values) for model, drawn in every.items() for name, values in drawn.items()
+    }
+    differences = {
+        f"{name}.{model}": estimate_of([own - other for own, other in zip(every[MODEL][name], values, strict=True)])
+        for model, drawn in every.items()
+        for name, values in drawn.items()
+        if model != MODEL and MODEL in every
+    }
+    return figures, differences, curves
+
+
+def _budget_drawn(rows: pd.DataFrame, daily: pd.DataFrame, draws: Draws) -> dict[str, Drawn]:
+    blocks = [rows.groupby(unit).sum(numeric_only=True) for unit in ("block", "cell")]
+
+    def drawn(name: str) -> Drawn:
+        made = [draws.days @ daily[name].to_numpy("float64")]
+        if draws.blocks is not None:
+            every = range(draws.blocks.shape[1])
+            made += [draws.blocks @ part[name].reindex(every).fillna(0.0).to_numpy("float64") for part in blocks]
+        return made
+
+    def ratio(above: Drawn, below: Drawn) -> Drawn:
+        return [_divided(a, b) for a, b in zip(above, below, strict=True)]
+
+    count = [np.full(len(way), float(len(daily))) for way in draws.ways]
+    alerts, correct = drawn("alerts"), drawn("correct")
+    return {
+        "positives_at_budget": ratio(correct, count),
+        "alerts": ratio(alerts, count),
+        "value_found": drawn("found"),
+        "value_stoppable": drawn("stoppable"),
+        "precision_at_budget": ratio(drawn("fresh_correct"), drawn("fresh_alerts")),
+        "recall_at_budget": ratio(correct, drawn("positives")),
+        "alerts_per_true_positive": ratio(alerts, correct),
+    }
 
 
 def _at_cut_offs(

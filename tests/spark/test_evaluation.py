@@ -8,8 +8,11 @@ from pyspark.sql import functions as F
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 from synthetic import training_pandas, use_case
 
+from finlake.errors import TrainingError
 from finlake.models import evaluation as ev
+from finlake.models.budget import Opening, at_budget
 from finlake.models.evaluation import Evaluation
+from finlake.models.segments import segment_columns
 from finlake.models.served import sigmoid
 
 
@@ -23,7 +26,7 @@ def scored(spark):
     table["margin_baseline_rule"] = np.arcsinh((table["visits_1h"] >= 4).astype(float))
     table["day"] = table["decision_ts"].dt.date
     table["value"] = table["sum"]
-    kept = ["part", "day", "label", "value", "margin_finlake", "margin_baseline_rule"]
+    kept = ["decision_key", "part", "day", "label", "value", "margin_finlake", "margin_baseline_rule"]
     return table, spark.createDataFrame(table[kept])
 
 
@@ -77,3 +80,68 @@ def test_scores_that_drift_show_in_the_period_they_drift_in(scored, counts):
     }
     assert moved["2025-04"] == pytest.approx(calm["2025-04"], abs=0.02)
     assert calm["2025-05"] < 0.25 < moved["2025-05"]
+
+
+def test_segments_and_entities_are_counted_with_the_days(scored):
+    table, frame = scored
+    rows = frame.join(
+        frame.sparkSession.createDataFrame(table[["decision_key", "visitor", "visits_1h"]]), "decision_key"
+    )
+    columns = segment_columns(rows, ["this.visitor", "visits_1h"])
+    rows = rows.withColumn("entity", F.col("visitor")).withColumns(
+        {"segment_0": columns["this.visitor"], "segment_1": columns["visits_1h"]}
+    )
+    counts = ev.counted(rows, ["finlake", "baseline_rule"], segments=["segment_0", "segment_1"], entities=True)
+    tested = counts[counts["part"] == "test"]
+    sums = tested.groupby(["by", "model"])[["rows", "positives"]].sum()
+    test = table.query("part == 'test'")
+    assert (sums["rows"] == len(test)).all() and (sums["positives"] == test["label"].sum()).all()
+    assert (
+        tested[tested["by"] == "entity"]["block"].nunique() > 50
+        and tested[tested["by"] == "entity"]["day"].isna().all()
+    )
+    named = tested[tested["by"] == "segment_0"]["segment"].unique()
+    largest = table.query("part == 'train'")["visitor"].value_counts().head(8).index
+    assert "visitor = other" in named and set(named) <= {f"visitor = {v}" for v in largest} | {"visitor = other"}
+    visits = tested[(tested["by"] == "segment_1") & (tested["model"] == "finlake")].groupby("segment")["rows"].sum()
+    trained = table.query("part == 'train'")["visits_1h"]
+    assert trained.nunique() > 5 and len(visits) <= 5
+    first = f"visits_1h < {trained.quantile(0.4):g}"
+    assert visits[first] == (test["visits_1h"] < trained.quantile(0.4)).sum()
+
+
+def test_unknown_values_are_a_segment_of_their_own_and_times_are_refused(scored):
+    frame = scored[1].withColumn("channel", F.when(F.col("decision_key") > "d004000", "web"))
+    rows = frame.select(segment_columns(frame, ["this.channel"])["this.channel"].alias("s")).distinct().collect()
+    assert {row["s"] for row in rows} == {"channel = web", "channel unknown"}
+    flag = frame.withColumn("flag", (F.col("decision_key") > "d004000").cast("double"))
+    rows = flag.select(segment_columns(flag, ["flag"])["flag"].alias("s")).distinct().collect()
+    assert {row["s"] for row in rows} == {"flag = 0", "flag = 1"}
+    with pytest.raises(TrainingError, match=r"segments: 'this\.day' is date"):
+        segment_columns(frame, ["this.day"])
+    with pytest.raises(TrainingError, match="did you mean 'channel'"):
+        segment_columns(frame, ["this.chanel"])
+
+
+def test_a_budget_finds_what_a_loop_over_days_finds(scored):
+    table, frame = scored
+    rows = frame.join(
+        frame.sparkSession.createDataFrame(table[["decision_key", "visitor", "event_ts"]]), "decision_key"
+    )
+    rows = rows.withColumn("entity", F.col("visitor")).where("part = 'test'")
+    policy = use_case().policy.model_copy(update={"alerts_per_day": 20})
+    found = at_budget(rows, ["finlake", "baseline_rule"], policy, Opening.of(policy, "UTC"))
+    test = table.query("part == 'test'")
+    for model, least in (("finlake", -99.0), ("baseline_rule", 0.0)):
+        mine = found[found["model"] == model].groupby("day").sum(numeric_only=True)
+        gone: set[str] = set()
+        for day, today in test.groupby("day"):
+            by_entity = today.groupby("visitor").agg(margin=(f"margin_{model}", "max"), hit=("label", "max"))
+            assert mine["positives"][day] == by_entity["hit"].sum()
+            if model == "finlake":  # the rule's scores tie, and which of them come first is by hash
+                order = by_entity[by_entity["margin"] > least].sort_values("margin", ascending=False)
+                assert mine["correct"][day] == order.head(20)["hit"].sum()
+                left = order[~order.index.isin(gone)].head(20)
+                assert (mine["fresh_alerts"][day], mine["fresh_correct"][day]) == (len(left), left["hit"].sum())
+                gone |= set(left.index[left["hit"] == 1])
+    assert len(gone) > 20 and (mine["alerts"] <= 20).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from finlake.config.use_case import UseCase
 from finlake.models.bootstrap import BLOCKS, Draws, estimate, estimate_of
 from finlake.models.budget import _fresh
 from finlake.models.evaluation import Evaluation, evaluate
+from finlake.models.plots import draw
 from finlake.models.score_counts import BINS
 
 MODELS = ("finlake", "baseline_rule")
@@ -174,6 +176,7 @@ def test_figures_of_a_budget() -> None:
     assert found.figures["alerts_per_true_positive.finlake"].value == pytest.approx(10 / correct)
     assert found.figures["recall_at_budget.finlake"].value == pytest.approx(correct / 8)
     assert found.figures["value_found.finlake"].value == pytest.approx(100 * len(days))
+    assert found.differences["precision_at_budget.baseline_rule"].value == 0
     recall, hits = found.curves["budget.finlake"]
     assert recall[0] == pytest.approx(correct / 8) and hits[0] == pytest.approx(correct / 10)
     ordinals, value, stoppable = found.curves["value.finlake"]
@@ -190,3 +193,20 @@ def test_cut_offs_are_marked_on_the_curve() -> None:
     assert recall[0] == pytest.approx(table["label"][called].sum() / table["label"].sum())
     assert hits[0] == pytest.approx(table["label"][called].mean())
     assert sum(found.curves["value.finlake"][1]) == pytest.approx((table["value"] * table["label"])[called].sum())
+
+
+def test_pictures_are_drawn_of_budgets_and_cut_offs(tmp_path: Path) -> None:
+    table = rows()
+    counts = counts_of(table, "this.channel")
+    by_cut_off = use_case(approve_below=0.1, decline_above=0.4)
+    found = evaluate(counts, None, {"kind": "none"}, by_cut_off, 7, segments=["this.channel"])
+    made = {path.name for path in draw(found, {"x": 0.7, "y": 0.3}, tmp_path)}
+    assert made == {
+        "precision_recall.png",
+        "gains.png",
+        "value_over_time.png",
+        "calibration.png",
+        "importance.png",
+        "segments.png",
+    }
+    assert all((tmp_path / name).stat().st_size > 5000 for name in made)
