@@ -65,9 +65,14 @@ def spark_line(values: Sequence[float | None], about: str, limit: float | None =
 
 
 def lines(
-    series: Mapping[str, Sequence[Point]], across: str, up: str, about: str, classes: Mapping[str, str]
+    series: Mapping[str, Sequence[Point]],
+    across: str,
+    up: str,
+    about: str,
+    classes: Mapping[str, str],
+    mark: tuple[float, float, str] | None = None,
 ) -> Markup:
-    """Curves in the unit square: precision and recall, gains."""
+    """Curves in the unit square: precision and recall, gains. A `mark` is a point (x, y) with words, above its tick."""
     left, top, wide, tall = 40.0, 24.0, 360.0, 240.0
     shapes = list(_square(left, top, wide, tall, across, up, 1.0, 1.0))
     for name, points in series.items():
@@ -75,6 +80,16 @@ def lines(
         kind = classes.get(name, "l3")
         shapes.append(
             f'<polyline class="line {kind}" points="{points_of(placed)}"><title>{escape(name)}</title></polyline>'
+        )
+    if mark is not None:
+        x, y, text = left + mark[0] * wide, top + (1 - mark[1]) * tall, mark[2]
+        side, away = ("start", 8) if mark[0] < 0.6 else ("end", -8)
+        shapes.append(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{y:.1f}" y2="{top + tall}"/>')
+        shapes.append(
+            f'<circle class="s0 ringed" cx="{x:.1f}" cy="{y:.1f}" r="5"><title>{escape(text)}</title></circle>'
+        )
+        shapes.append(
+            f'<text class="said" x="{x + away:.1f}" y="{top + tall - 8:.1f}" text-anchor="{side}">{escape(text)}</text>'
         )
     return svg(left + wide + 12, top + tall + 40, about, shapes)
 
@@ -98,7 +113,7 @@ def intervals(
     rows: Sequence[tuple[str, float, float | None, float | None]], about: str, lines_at: Sequence[float]
 ) -> Markup:
     """One row a period: its value as a dot, its interval as a line, limits as dashed lines."""
-    left, wide, each = 86.0, 320.0, 22.0
+    left, wide, each = 20.0 + 6.6 * max((len(name) for name, *_ in rows), default=10), 320.0, 22.0
     ends = [number for _, value, low, high in rows for number in (value, low, high) if number is not None] + list(
         lines_at
     )
