@@ -12,9 +12,16 @@ Point = tuple[float, float]
 
 
 def stacked_bars(
-    batches: Sequence[Mapping[str, float]], parts: Sequence[str], labels: Sequence[str], about: str
+    batches: Sequence[Mapping[str, float]],
+    parts: Sequence[str],
+    labels: Sequence[str],
+    about: str,
+    classes: Sequence[str] = ("s0", "s1", "s2", "s3"),
 ) -> Markup:
-    """One bar a batch, its parts stacked; the middle of long series is not dropped, bars become thin."""
+    """One bar a batch, its parts stacked; the middle of long series is not dropped, bars become thin.
+
+    The highest bar's size stands at the right of its top.
+    """
     width, height, floor = 640.0, 132.0, 20.0
     highest = max((sum(batch[part] for part in parts) for batch in batches), default=0) or 1
     step = min(width / max(len(batches), 1), 52.0)
@@ -29,7 +36,7 @@ def stacked_bars(
             below -= tall
             left, wide = number * step + step * 0.12, step * 0.76
             drawn.append(
-                f'<rect class="s{place}" x="{left:.1f}" y="{below:.1f}" width="{wide:.1f}" height="{tall:.2f}"/>'
+                f'<rect class="{classes[place]}" x="{left:.1f}" y="{below:.1f}" width="{wide:.1f}" height="{tall:.2f}"/>'
             )
         shapes.append(f"<g><title>{escape(tip)}</title>{''.join(drawn)}</g>")
     ends = (
@@ -41,7 +48,9 @@ def stacked_bars(
     )
     for x, anchor, label in ends:
         shapes.append(f'<text x="{x}" y="{height - 5}" text-anchor="{anchor}">{escape(label)}</text>')
-    return svg(width, height, about, shapes, "bars")
+    shapes.insert(0, f'<line class="grid" x1="0" x2="{width}" y1="8" y2="8"/>')
+    shapes.append(f'<text x="{width + 6}" y="12">{highest:,.0f}</text>')
+    return svg(width + 60, height, about, shapes, "bars")
 
 
 def spark_line(values: Sequence[float | None], about: str, limit: float | None = None) -> Markup:

@@ -79,7 +79,7 @@ def parallel(trials: Sequence[Row], metric: str, about: str) -> Markup:
     axes = _axes(done, metric)
     if len(axes) < 2 or len(done) < 2:
         return Markup("")
-    left, top, tall, each = 40.0, 40.0, 210.0, 108.0
+    left, top, tall, each = 60.0, 40.0, 210.0, max(108.0, 640.0 / (len(axes) - 1))
     shapes = []
     for place, row in enumerate(done):
         values = {**row["params"], metric: row["metric"]}

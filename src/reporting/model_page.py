@@ -11,9 +11,10 @@ from typing import Any
 from markupsafe import Markup
 
 from finlake.reporting import charts
-from finlake.reporting.formats import by_kind, interval, share
+from finlake.reporting.formats import by_kind, interval, plural, share
 from finlake.reporting.model_charts import convergence, parallel
 from finlake.reporting.model_data import ModelFacts
+from finlake.reporting.queue_page import FOUND_MISSED
 from finlake.reporting.reading import Row
 from finlake.reporting.time_charts import over_time
 
@@ -38,6 +39,7 @@ METRICS = (
     ("declined_share", "declined", "share"),
     ("positives_among_approved", "bad among approved", "share"),
 )  # fmt: skip
+_WORDS = {name: words for name, words, _ in METRICS}
 _KINDS = {name: kind for name, _, kind in METRICS}
 _MOST_PERIODS = 16
 _LITTLE, _MUCH = 0.1, 0.25  # bands of PSI that credit scoring uses (Siddiqi, 2006)
@@ -97,7 +99,8 @@ def _limits(facts: ModelFacts) -> list[str]:
         made.append(f"Its test period was read {facts.test_reads} times, which flatters figures on it a little.")
     small = [row for rows in (facts.evaluation.get("segments") or {}).values() for row in rows if row["positives"] < 10]
     if small:
-        made.append(f"{len(small)} segments have fewer than ten positives in the test, so nothing is known about them.")
+        counted = plural(len(small), "segment")
+        made.append(f"Of {counted} the test has fewer than ten positives each, so little is known about them.")
     return made
 
 
@@ -172,8 +175,7 @@ def _segments(segments: dict[str, list[Row]]) -> list[dict[str, Any]]:
             }
             for row in found
         ]
-        words = {name: text for name, text, _ in METRICS}
-        made.append({"by": by, "columns": [words[name] for name in names], "rows": rows})
+        made.append({"by": by, "columns": [_WORDS[name] for name in names], "rows": rows})
     return made
 
 
@@ -197,25 +199,27 @@ def _board(board: list[Row]) -> list[dict[str, Any]]:
     """One picture and table a figure, best first."""
     made = []
     for figure in dict.fromkeys(row["figure"] for row in board):
-        rows = [row for row in board if row["figure"] == figure and row["value"] is not None]
         kind = _KINDS.get(figure, "score")
         rows = [
-            {
-                **row,
-                "shown": interval(row, kind),
-                "behind": interval(
-                    {"value": row["difference"], "low": row["difference_low"], "high": row["difference_high"]}, kind
-                ),
-            }
-            for row in rows
+            {**row, "named": _named(row), "shown": interval(row, kind), "behind": interval(_difference(row), kind)}
+            for row in board
+            if row["figure"] == figure and row["value"] is not None
         ]
-        points = [
-            (MODELS.get(str(row["model"]), str(row["model"])), row["value"], row["low"], row["high"]) for row in rows
-        ]
-        words = figure.replace("_", " ")
+        words = _WORDS.get(figure, figure.replace("_", " "))
+        points = [(row["named"], row["value"], row["low"], row["high"]) for row in rows]
         chart = charts.intervals(points, f"{words} of each model on the same test rows, with 95% intervals", ())
-        made.append({"figure": words, "rows": rows, "chart": chart})
+        made.append({"figure": words, "title": words[:1].upper() + words[1:], "rows": rows, "chart": chart})
     return made
+
+
+def _named(row: Row) -> str:
+    """`finlake v3`, `rule used today`, or the name somebody gave it."""
+    name = MODELS.get(row["model"], str(row["model"]))
+    return f"{name} v{row['version']}" if row["version"] and f"v{row['version']}" not in name else name
+
+
+def _difference(row: Row) -> Row:
+    return {"value": row["difference"], "low": row["difference_low"], "high": row["difference_high"]}
 
 
 def _search(facts: ModelFacts, metric: str) -> dict[str, Any]:
@@ -251,7 +255,8 @@ def _value(months: list[Row]) -> Markup:
         return Markup("")
     labels = [f"{row['month']:%b %Y}, {share(row['share_known'], 0)} of outcomes known" for row in known]
     numbers = [{part: float(row[part]) for part in ("found", "missed")} for row in known]
-    return charts.stacked_bars(numbers, ("found", "missed"), labels, f"value found and missed in {len(known)} months")
+    about = f"value found and missed in {len(known)} months"
+    return charts.stacked_bars(numbers, ("found", "missed"), labels, about, FOUND_MISSED)
 
 
 def _picture(path: Path) -> str:

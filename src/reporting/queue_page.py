@@ -15,7 +15,8 @@ from finlake.reporting.queue_data import QueueFacts
 from finlake.reporting.reading import Row
 from finlake.reporting.time_charts import over_time
 
-STATES = ("confirmed", "dismissed", "expired", "open")
+STATES = ("confirmed", "open", "dismissed", "expired")
+FOUND_MISSED = ("s0", "s3")
 _FEATURES = 12
 _CUTS = {"alert_above": "l0", "approve_below": "l1", "decline_above": "l3"}
 _DECISIONS = 4  # kinds of decisions that have a colour
@@ -45,7 +46,7 @@ def _days(facts: QueueFacts) -> Markup:
     if not facts.days:
         return Markup("")
     numbers = [{state: float(row[state]) for state in STATES} for row in facts.days]
-    about = f"alerts of {len(facts.days)} days, by what became of them: confirmed, dismissed, expired, still open"
+    about = f"alerts of {len(facts.days)} days, by what became of them: {', '.join(STATES)}"
     return charts.stacked_bars(numbers, STATES, [_label(row["queue_day"]) for row in facts.days], about)
 
 
@@ -55,10 +56,8 @@ def _value(facts: QueueFacts) -> Markup:
         return Markup("")
     numbers = [{part: float(row[part]) for part in ("found", "missed")} for row in known]
     labels = [f"{_label(row['day'])}, {share(row['share_known'], 0)} of outcomes known" for row in known]
-    chart = charts.stacked_bars(
-        numbers, ("found", "missed"), labels, f"value found and missed on {len(known)} days whose outcomes are known"
-    )
-    return chart
+    about = f"value found and missed on {len(known)} days whose outcomes are known"
+    return charts.stacked_bars(numbers, ("found", "missed"), labels, about, FOUND_MISSED)
 
 
 def _decisions(facts: QueueFacts) -> Markup:

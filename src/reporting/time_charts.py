@@ -71,7 +71,7 @@ def over_time(
         f'<text x="{place:.1f}" y="{_TOP + _TALL + 18}" text-anchor="middle">{text}</text>'
         for place, text in _days(first, last, x)
     ]
-    return svg(_LEFT + _WIDE + 24, _TOP + _TALL + 24, about, shapes, "wide")
+    return svg(_LEFT + _WIDE + 24, _TOP + _TALL + 24, about, shapes, "course")
 
 
 def _steps(points: Sequence[tuple[float, float]], end: float) -> list[tuple[float, float]]:
