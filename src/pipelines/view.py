@@ -25,7 +25,7 @@ def first_of(table: str, by: str, order: str, most: int = 1) -> str:
 
 def wilson(hits: str, rows: str, side: int) -> str:
     """SQL: the lower (-1) or upper (1) end of the 95% interval of a share (Wilson, 1927); NULL without rows."""
-    z = 1.959964
+    z = 1.96
     share, more = f"try_divide({hits}, {rows})", f"try_divide({z * z}, {rows})"
     spread = f"{z} * sqrt(try_divide({share} * (1 - {share}), {rows}) + try_divide({more}, 4 * {rows}))"
     return f"(({share} + {more} / 2 {'+' if side > 0 else '-'} {spread}) / (1 + {more}))"

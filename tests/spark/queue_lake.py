@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from finlake.lakehouse import Lake
+from finlake.monitoring.records import FINDINGS_COLUMNS
 
 DAY, DAYS = date(2025, 9, 1), 30  # the first queue day; the newest one is the 30th
 NEWEST = DAY + timedelta(days=DAYS - 1)
@@ -45,6 +46,10 @@ SCORES = (
     "raw_score double, decision string, kind string, value decimal(18,2), expected_loss double, reasons "
     f"{REASONS}, model_name string, model_version string, feature_digest string, tables map<string,bigint>, run_id string, "
     "scored_at timestamp"
+)
+PROFILES = (
+    "use_case string, definition string, feature string, period string, period_start date, rows bigint, unknown double, mean "
+    "double, std double, edges array<double>, counts array<bigint>, base string"
 )
 SAID = [
     (1, "claims_30d", 9.0, 2.1, "9 claims on this policy in the last 30 days; usual for it: 0.2"),
@@ -213,6 +218,60 @@ def fill_models(lake: Lake, use_case: str = "claim_fraud", study: str = "s1") ->
         (use_case, "1", "champion", "", "approved", "risk@insurer.example", "unopposed", morning(3), "r1"),
     ]
     write(lake, "ops.promotions", changes, PROMOTIONS)  # fmt: skip
+
+
+def fill_profiles(lake: Lake, use_case: str = "claim_fraud") -> None:
+    """Eight weeks of two features, one of which jumps in the last week, where it is found."""
+    profiles = []
+    for week in range(8):
+        for feature in ("claims_30d", "this_claimed"):
+            jumped = feature == "this_claimed" and week == 7
+            counts = [5, 20, 75, 0] if jumped else [40, 35, 23 + week % 3, 2]
+            mean = 9.0 if jumped else 4.0 + 0.1 * (week % 3)
+            profiles.append(
+                (
+                    use_case,
+                    "d1",
+                    feature,
+                    "week",
+                    DAY + timedelta(days=7 * week),
+                    sum(counts),
+                    0.02,
+                    mean,
+                    2.0,
+                    [1.0, 2.0],
+                    counts,
+                    f"training {DAY} to {DAY + timedelta(days=35)}",
+                )
+            )
+    write(lake, "ops.feature_profiles", profiles, PROFILES)
+    when = morning(DAYS)
+    found = (
+        use_case,
+        "d1",
+        "this_claimed",
+        "week",
+        DAY + timedelta(days=49),
+        "drift",
+        "psi",
+        1.2,
+        0.1,
+        "PSI 1.2",
+        True,
+        when,
+    )
+    write(lake, "ops.feature_findings", [found], FINDINGS_COLUMNS)  # fmt: skip
+
+
+def fill_lending(lake: Lake, use_case: str = "lending") -> None:
+    """Decisions by cut-offs that stand."""
+    kinds = ("approve", "approve", "refer", "decline")
+    scores = [
+        (f"l{number}", use_case, f"L{number:03d}", f"L{number:03d}", morning(number % DAYS), morning(number % DAYS), chance, -2.0, kinds[number % 4], "first",
+         Decimal("9000.00"), 9000 * chance, SAID, use_case, "1", "f", {}, "r1", morning(number % DAYS))
+        for number, chance in ((number, 0.04 + 0.07 * (number % 4)) for number in range(40))
+    ]  # fmt: skip
+    write(lake, f"scores.{use_case}", scores, SCORES)
 
 
 def segments(by: str = "region") -> dict[str, Any]:

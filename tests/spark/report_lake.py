@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from queue_lake import SAID, SCORES, fill_models, fill_queue, segments
+from queue_lake import SAID, SCORES, fill_lending, fill_models, fill_profiles, fill_queue, segments
 from tests.unit.small_conf import write_small_conf
 
 from finlake.config import load
@@ -34,6 +34,8 @@ def fill(lake: Lake, conf: Path, batches: int = 24) -> None:
     _model(lake)
     fill_models(lake)
     fill_queue(lake)
+    fill_profiles(lake)
+    fill_lending(lake)
     _lapse(lake)
     _run(lake)
     _publish(lake, conf)
@@ -184,6 +186,8 @@ def _model(lake: Lake) -> None:
         ("r1", "lapse", "1", "calibrated", False, "2025-08: 1.36 [1.14–1.54], must reach 0.8 to 1.25", 1.36, 1.14, 1.54, when),
     ]  # fmt: skip
     _write(lake, "ops.gates", gates, records.GATES)
+    reads = [("r1", "claim_fraud", digest, START.date(), when.date(), 900, when) for digest in ("ab12cd34", "0000")]
+    _write(lake, "ops.test_reads", reads, records.TEST_READS)
     split = [("r1", "claim_fraud", f"split.{part}", None, None, None, "", span, {}, when, when) for part, span in
              (("train", "2025-01-01 to 2025-05-31"), ("choose", "2025-06-15 to 2025-06-30"), ("test", "2025-07-15 to 2025-08-31"))]  # fmt: skip
     _write(lake, "ops.figures", split, FIGURES)
@@ -203,9 +207,10 @@ def _lapse(lake: Lake) -> None:
 def _publish(lake: Lake, conf: Path) -> None:
     config = load(write_small_conf(conf))
     config.use_cases["claim_fraud"].limits.append("Not for claims above 10,000 EUR.")
-    config.use_cases["lapse"] = config.use_cases["claim_fraud"].model_copy(
-        update={"use_case": "lapse", "policy": Policy(approve_below=0.2, decline_above=0.8)}
-    )
+    policy = Policy(approve_below=0.2, decline_above=0.8)
+    for name in ("lapse", "lending"):
+        changes = {"use_case": name, "policy": policy}
+        config.use_cases[name] = config.use_cases["claim_fraud"].model_copy(update=changes)
     publish(Step(lake, config, START + timedelta(days=31), "publish"))
 
 
