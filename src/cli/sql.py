@@ -70,7 +70,7 @@ def fetch(lake: Lake, query: str, limit: int) -> tuple[list[str], list[list[Any]
 def listing(lake: Lake) -> tuple[list[str], list[list[Any]]]:
     """Tables and views with what they are about; tables with their version."""
     rows: list[list[Any]] = [[name, "table", lake.version(name), about(lake, name)] for name in lake.tables()]
-    rows += [[name, "view", None, text] for name, (_, text) in lake.views().items()]
+    rows += [[name, "view", None, view.about] for name, view in lake.views().items()]
     return ["name", "kind", "version", "about"], sorted(rows)
 
 

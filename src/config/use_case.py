@@ -152,6 +152,7 @@ class UseCase(Model):
     model: ModelChoice = ModelChoice()
     policy: Policy
     gates: Gates = Gates()
+    limits: list[str] = Field([], description="what the model is not for or does not know, in words, for its card")
     online: Online = Online()
 
     @model_validator(mode="after")

@@ -19,6 +19,7 @@ from finlake.lakehouse.format import check_format
 from finlake.lakehouse.names import SCHEMAS, Names, tables_in
 from finlake.lakehouse.session import open_session
 from finlake.lakehouse.spark_errors import SPARK_ERRORS
+from finlake.lakehouse.stored_view import StoredView, comment
 from finlake.workspace.runtime import on_databricks
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Lake:
         self.reads: dict[str, int] = {}
         self.writes: dict[str, int] = {}
         self._registered: set[str] = set()
-        self._views: dict[str, tuple[str, str]] | None = None
+        self._views: dict[str, StoredView] | None = None
         if root is not None:
             for schema in SCHEMAS:
                 self._open_schema(self.names.schema(schema), root)
@@ -127,7 +128,7 @@ class Lake:
         if self.exists(name):
             return
         columns = ", ".join(
-            f"`{f.name}` {f.dataType.simpleString()}{_comment((comments or {}).get(f.name, ''))}"
+            f"`{f.name}` {f.dataType.simpleString()}{comment((comments or {}).get(f.name, ''))}"
             for f in like.schema.fields
         )
         self.spark.sql(
@@ -233,18 +234,21 @@ class Lake:
             if self.root is not None:
                 shutil.rmtree(self._log(name).parent, ignore_errors=True)
 
-    def view(self, name: str, sql: str, *, about: str = "") -> None:
+    def view(self, name: str, sql: str, *, about: str = "", comments: Mapping[str, str] | None = None) -> None:
         """Creates or replaces a view, and remembers it for processes with a catalog of their own."""
         for read in tables_in(sql):
             self._see(read)
-        self._define(name, sql, about)
+        made = StoredView(sql, about, dict(comments or {}))
+        self._define(name, made)
         known = self.views() if self._views is None else self._views
-        row = self.spark.createDataFrame([(name, sql, about)], "name string, sql string, about string")
+        kept = "name string, sql string, about string, comments map<string,string>"
+        row = self.spark.createDataFrame([(name, *made)], kept)
         if name not in known:
             self.append("ops.views", row)
-        elif known[name] != (sql, about):
-            self.merge("ops.views", row, on=["name"], update=["sql", "about"])
-        self._views = {**known, name: (sql, about)}
+        elif known[name] != made:
+            # maps cannot be compared in SQL, so the whole row is written where any part differs
+            self.append("ops.views", row, instead_of=f"name = '{name}'")
+        self._views = {**known, name: made}
 
     @contextmanager
     def lock(self, step: str, wait: float = 3600) -> Iterator[None]:
@@ -301,21 +305,23 @@ class Lake:
         views = self.views()
         if name not in views:
             raise TableError(f"there is no table or view {name}{suggestion(name, [*self.tables(), *views])}")
-        sql, about = views[name]
-        for read in tables_in(sql):
+        stored = views[name]
+        for read in tables_in(stored.sql):
             self._see(read, (*path, name))
-        self._define(name, sql, about)
+        self._define(name, stored)
 
-    def views(self) -> dict[str, tuple[str, str]]:
-        """View name -> (its SQL, what it is about)."""
+    def views(self) -> dict[str, StoredView]:
+        """View name -> what is remembered of it."""
         if not self.exists("ops.views"):
             return {}
-        rows = self.spark.table(self.names.full("ops.views")).collect()
-        self._views = {row["name"]: (row["sql"], row["about"]) for row in rows}
+        rows = [row.asDict() for row in self.spark.table(self.names.full("ops.views")).collect()]
+        self._views = {row["name"]: StoredView(row["sql"], row["about"], row.get("comments") or {}) for row in rows}
         return self._views
 
-    def _define(self, name: str, sql: str, about: str) -> None:
-        self.spark.sql(f"CREATE OR REPLACE VIEW {self.names.full(name)}{_comment(about)} AS {self.names.qualify(sql)}")
+    def _define(self, name: str, view: StoredView) -> None:
+        sql = self.names.qualify(view.sql)
+        columns = self.spark.sql(sql).columns if view.comments else []
+        self.spark.sql(view.statement(self.names.full(name), sql, columns))
 
     def _add_columns(self, name: str, df: DataFrame, comments: Mapping[str, str]) -> None:
         """Columns the table lacks; a MERGE that evolves the schema cannot compare them."""
@@ -323,7 +329,7 @@ class Lake:
         new = [field for field in df.schema.fields if field.name.lower() not in held]
         if new:
             listed = ", ".join(
-                f"`{f.name}` {f.dataType.simpleString()}{_comment(comments.get(f.name, ''))}" for f in new
+                f"`{f.name}` {f.dataType.simpleString()}{comment(comments.get(f.name, ''))}" for f in new
             )
             self.spark.sql(f"ALTER TABLE {self.names.full(name)} ADD COLUMNS ({listed})")
 
@@ -347,7 +353,7 @@ class Lake:
         properties |= {_STATISTICS: ",".join(f"`{column}`" for column in filtered)} if filtered else _NO_STATISTICS
         cluster = f" CLUSTER BY ({', '.join(f'`{c}`' for c in cluster_by)})" if cluster_by else ""
         listed = ", ".join(f"'{key}' = '{value}'" for key, value in properties.items())
-        return f"{cluster}{_comment(about)} TBLPROPERTIES ({listed})"
+        return f"{cluster}{comment(about)} TBLPROPERTIES ({listed})"
 
     def _wrote(self, name: str) -> None:
         self.writes[name] = self.version(name)
@@ -377,8 +383,3 @@ def _odd_names(kind: DataType) -> bool:
     if isinstance(kind, StructType):
         return any(set(field.name) & set(" ,;{}()\n\t=") or _odd_names(field.dataType) for field in kind.fields)
     return isinstance(kind, ArrayType) and _odd_names(kind.elementType)
-
-
-def _comment(text: str) -> str:
-    quoted = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f" COMMENT '{quoted}'" if text else ""

@@ -1,4 +1,4 @@
-"""The offline HTML report: what arrived, what became of it, how good the models are, whom to call."""
+"""The offline HTML site: the morning, queues, models, data, features and runs."""
 
 from finlake.reporting.report import build_report
 

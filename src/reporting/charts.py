@@ -12,9 +12,16 @@ Point = tuple[float, float]
 
 
 def stacked_bars(
-    batches: Sequence[Mapping[str, float]], parts: Sequence[str], labels: Sequence[str], about: str
+    batches: Sequence[Mapping[str, float]],
+    parts: Sequence[str],
+    labels: Sequence[str],
+    about: str,
+    classes: Sequence[str] = ("s0", "s1", "s2", "s3"),
 ) -> Markup:
-    """One bar a batch, its parts stacked; the middle of long series is not dropped, bars become thin."""
+    """One bar a batch, its parts stacked; the middle of long series is not dropped, bars become thin.
+
+    The highest bar's size stands at the right of its top.
+    """
     width, height, floor = 640.0, 132.0, 20.0
     highest = max((sum(batch[part] for part in parts) for batch in batches), default=0) or 1
     step = min(width / max(len(batches), 1), 52.0)
@@ -29,7 +36,7 @@ def stacked_bars(
             below -= tall
             left, wide = number * step + step * 0.12, step * 0.76
             drawn.append(
-                f'<rect class="s{place}" x="{left:.1f}" y="{below:.1f}" width="{wide:.1f}" height="{tall:.2f}"/>'
+                f'<rect class="{classes[place]}" x="{left:.1f}" y="{below:.1f}" width="{wide:.1f}" height="{tall:.2f}"/>'
             )
         shapes.append(f"<g><title>{escape(tip)}</title>{''.join(drawn)}</g>")
     ends = (
@@ -41,7 +48,9 @@ def stacked_bars(
     )
     for x, anchor, label in ends:
         shapes.append(f'<text x="{x}" y="{height - 5}" text-anchor="{anchor}">{escape(label)}</text>')
-    return svg(width, height, about, shapes, "bars")
+    shapes.insert(0, f'<line class="grid" x1="0" x2="{width}" y1="8" y2="8"/>')
+    shapes.append(f'<text x="{width + 6}" y="12">{highest:,.0f}</text>')
+    return svg(width + 60, height, about, shapes, "bars")
 
 
 def spark_line(values: Sequence[float | None], about: str, limit: float | None = None) -> Markup:
@@ -65,9 +74,14 @@ def spark_line(values: Sequence[float | None], about: str, limit: float | None =
 
 
 def lines(
-    series: Mapping[str, Sequence[Point]], across: str, up: str, about: str, classes: Mapping[str, str]
+    series: Mapping[str, Sequence[Point]],
+    across: str,
+    up: str,
+    about: str,
+    classes: Mapping[str, str],
+    mark: tuple[float, float, str] | None = None,
 ) -> Markup:
-    """Curves in the unit square: precision and recall, gains."""
+    """Curves in the unit square: precision and recall, gains. A `mark` is a point (x, y) with words, above its tick."""
     left, top, wide, tall = 40.0, 24.0, 360.0, 240.0
     shapes = list(_square(left, top, wide, tall, across, up, 1.0, 1.0))
     for name, points in series.items():
@@ -75,6 +89,16 @@ def lines(
         kind = classes.get(name, "l3")
         shapes.append(
             f'<polyline class="line {kind}" points="{points_of(placed)}"><title>{escape(name)}</title></polyline>'
+        )
+    if mark is not None:
+        x, y, text = left + mark[0] * wide, top + (1 - mark[1]) * tall, mark[2]
+        side, away = ("start", 8) if mark[0] < 0.6 else ("end", -8)
+        shapes.append(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{y:.1f}" y2="{top + tall}"/>')
+        shapes.append(
+            f'<circle class="s0 ringed" cx="{x:.1f}" cy="{y:.1f}" r="5"><title>{escape(text)}</title></circle>'
+        )
+        shapes.append(
+            f'<text class="said" x="{x + away:.1f}" y="{top + tall - 8:.1f}" text-anchor="{side}">{escape(text)}</text>'
         )
     return svg(left + wide + 12, top + tall + 40, about, shapes)
 
@@ -98,7 +122,7 @@ def intervals(
     rows: Sequence[tuple[str, float, float | None, float | None]], about: str, lines_at: Sequence[float]
 ) -> Markup:
     """One row a period: its value as a dot, its interval as a line, limits as dashed lines."""
-    left, wide, each = 86.0, 320.0, 22.0
+    left, wide, each = 20.0 + 6.6 * max((len(name) for name, *_ in rows), default=10), 320.0, 22.0
     ends = [number for _, value, low, high in rows for number in (value, low, high) if number is not None] + list(
         lines_at
     )

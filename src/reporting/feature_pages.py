@@ -1,82 +1,43 @@
-"""A page for each feature and an index for each use case, beside the report; they need no network either."""
+"""A page for each feature and an index for each use case."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from pathlib import Path
+from collections.abc import Mapping
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from finlake.config import Config
-from finlake.lakehouse import Lake
 from finlake.monitoring.drift import FEWEST_PERIODS
 from finlake.reporting import feature_charts as charts
-from finlake.reporting.feature_data import FeatureFacts, Row, UseCaseFacts, days_of, feature_facts
+from finlake.reporting.feature_data import FeatureFacts, Row, UseCaseFacts, days_of
+from finlake.reporting.site import Kind, Page, Site
 
-_TEMPLATES = Path(__file__).parent / "templates"
-FOLDER = "features"
-
-
-@dataclass(frozen=True)
-class Link:
-    """What the report's first page says of a use case's features."""
-
-    use_case: str
-    address: str
-    features: int
-    wrong: int
+FOLDER, KIND = "features", "Features"
+MADE_FROM = ("ops.feature_profiles", "ops.feature_findings")
 
 
-def feature_pages(lake: Lake, config: Config, out: Path) -> list[Link]:
-    """Writes `out`/features/<use case>/index.html and <feature>.html for every profiled use case.
-
-    Returns:
-        Links from `out`; none where nothing was profiled.
-    """
-    made_at = datetime.now(UTC)
-    found = [feature_facts(lake, config, use_case) for use_case in config.use_cases.values()]
-    links = []
-    for facts in (facts for facts in found if facts is not None and facts.features):
-        folder = out / FOLDER / facts.use_case
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, page in render(facts, lake.root.name if lake.root else lake.names.catalog, made_at).items():
-            (folder / name).write_text(page, "utf-8")
-        wrong = sum(1 for feature in facts.features if feature.present)
-        address = f"{FOLDER}/{facts.use_case}/index.html"
-        links.append(Link(facts.use_case, address, len(facts.features), wrong))
-    return links
+def kind_of(found: list[UseCaseFacts]) -> Kind:
+    """Their place in the navigation."""
+    return Kind(KIND, FOLDER + "/{}/index.html", [facts.use_case for facts in found])
 
 
-def render(facts: UseCaseFacts, lake: str, made_at: datetime) -> dict[str, str]:
-    """File name -> page. Every value from data or configuration is escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters |= {"number": charts.number, "day": _day, "share": _share}
-    shared = {
-        "facts": facts,
-        "lake": lake,
-        "made_at": made_at,
-        "style": Markup((_TEMPLATES / "style.css").read_text("utf-8")),
-        "kind": days_of(facts.base)[0],
-    }
+def write_features(site: Site, facts: UseCaseFacts, tables: Mapping[str, int]) -> None:
+    """Writes features/<use case>/index.html and <feature>.html."""
+
+    def page(name: str) -> Page:
+        return Page(f"{FOLDER}/{facts.use_case}/{name}.html", KIND, facts.use_case, tables)
+
+    shared = {"facts": facts, "of_base": days_of(facts.base)[0]}
     of_concern = sorted(facts.features, key=lambda feature: _state(feature)[2])
     rows = [{"feature": f, "state": _state(f), "chart": _spark(f)} for f in of_concern]
-    pages = {"index.html": environment.get_template("features.html.j2").render(**shared, rows=rows)}
-    template = environment.get_template("feature.html.j2")
+    site.write("features.html.j2", page("index"), {**shared, "rows": rows})
     for place, feature in enumerate(facts.features):
         before = facts.features[place - 1].name if place else ""
         after = facts.features[place + 1].name if place + 1 < len(facts.features) else ""
-        pages[f"{feature.name}.html"] = template.render(
-            **shared, feature=feature, state=_state(feature), before=before, after=after,
-            **_pictures(facts, feature),
-        )  # fmt: skip
-    return pages
+        own = {"feature": feature, "state": _state(feature), "before": before, "after": after}
+        site.write("feature.html.j2", page(feature.name), {**shared, **own, **_pictures(facts, feature)})
 
 
 def _state(feature: FeatureFacts) -> tuple[str, str, int]:
@@ -133,7 +94,3 @@ def _marked(findings: list[Row]) -> dict[date, str]:
 
 def _day(value: date | datetime) -> str:
     return f"{value.day} {value:%b %Y}"
-
-
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1%}"

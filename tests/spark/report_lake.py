@@ -5,24 +5,40 @@ from __future__ import annotations
 import json
 import math
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+from queue_lake import SAID, SCORES, fill_lending, fill_models, fill_profiles, fill_queue, segments
+from tests.unit.small_conf import write_small_conf
+
+from finlake.config import load
+from finlake.config.use_case import Policy
 from finlake.lakehouse import Lake
 from finlake.lakehouse.ops import BATCHES, FIGURES, FILES, FRESHNESS, QUALITY, RUNS
 from finlake.models import records
+from finlake.pipelines.publish import publish
+from finlake.pipelines.step import Step
 
 START = datetime(2025, 9, 1, 5, 12, tzinfo=UTC)
 SCRIPT = "<script>alert('broken')</script>"
 CARD = "4111 1111 1111 1111"
 
 
-def fill(lake: Lake, batches: int = 24) -> None:
-    """Two sources, one with broken rows; a model with gates and curves; a queue."""
+def fill(lake: Lake, conf: Path, batches: int = 24) -> None:
+    """Two sources, one with broken rows; a model with gates, curves and a search; a queue with states; and the views.
+
+    `conf` is a folder for the configuration that the views are made with.
+    """
     _data(lake, batches)
     _quarantine(lake)
     _model(lake)
-    _queue(lake)
+    fill_models(lake)
+    fill_queue(lake)
+    fill_profiles(lake)
+    fill_lending(lake)
+    _lapse(lake)
     _run(lake)
+    _publish(lake, conf)
 
 
 def _write(lake: Lake, name: str, rows: list[Any], schema: str) -> None:
@@ -118,10 +134,15 @@ def _estimate(value: float, spread: float) -> dict[str, float]:
 
 
 def evaluation() -> dict[str, object]:
-    figures: dict[str, object] = {"value_total": _estimate(61_400, 0), "calibration": _estimate(1.04, 0.1)}
+    figures: dict[str, object] = {
+        "value_total": _estimate(61_400, 0),
+        "calibration": _estimate(1.04, 0.1),
+        "psi": _estimate(0.03, 0.01),
+    }
+    figures |= {"rows": {"value": 54_000.0}, "days": {"value": 60.0}, "positives": {"value": 480.0}}
     for model, better in (("finlake", 1.0), ("logistic_regression", 0.7), ("baseline_rule", 0.3)):
         figures |= {
-            f"positives_at_budget.{model}": _estimate(17 * better, 2), f"average_precision.{model}": _estimate(0.66 * better, 0.04),
+            f"positives_at_budget.{model}": _estimate(17 * better, 2), f"alerts.{model}": _estimate(25, 0.5), f"average_precision.{model}": _estimate(0.66 * better, 0.04),
             f"roc_auc.{model}": _estimate(0.5 + 0.45 * better, 0.01), f"value_found.{model}": _estimate(38_900 * better, 2100),
         }  # fmt: skip
     months = [
@@ -140,7 +161,12 @@ def evaluation() -> dict[str, object]:
         "figures": figures,
         "differences": {},
         "calibration_by": {"month": months},
-        "stability_by": {},
+        "stability_by": {
+            "month": [
+                {**month, "estimate": _estimate(0.02 + 0.015 * place, 0.01)} for place, month in enumerate(months)
+            ]
+        },
+        "segments": segments(),
         "curves": {**curves, "calibration": calibration},
     }
 
@@ -160,38 +186,32 @@ def _model(lake: Lake) -> None:
         ("r1", "lapse", "1", "calibrated", False, "2025-08: 1.36 [1.14–1.54], must reach 0.8 to 1.25", 1.36, 1.14, 1.54, when),
     ]  # fmt: skip
     _write(lake, "ops.gates", gates, records.GATES)
+    reads = [("r1", "claim_fraud", digest, START.date(), when.date(), 900, when) for digest in ("ab12cd34", "0000")]
+    _write(lake, "ops.test_reads", reads, records.TEST_READS)
     split = [("r1", "claim_fraud", f"split.{part}", None, None, None, "", span, {}, when, when) for part, span in
              (("train", "2025-01-01 to 2025-05-31"), ("choose", "2025-06-15 to 2025-06-30"), ("test", "2025-07-15 to 2025-08-31"))]  # fmt: skip
     _write(lake, "ops.figures", split, FIGURES)
 
 
-def _queue(lake: Lake) -> None:
-    scores = (
-        "score_id string, use_case string, decision_key string, entity string, event_ts timestamp, decision_ts timestamp, probability double, "
-        "raw_score double, decision string, kind string, value decimal(18,2), expected_loss double, "
-        "reasons array<struct<rank int, feature string, value double, contribution double, text string>>, model_name string, "
-        "model_version string, feature_digest string, tables map<string,bigint>, run_id string, scored_at timestamp"
-    )
+def _lapse(lake: Lake) -> None:
+    """Scores of a use case whose model is not in charge."""
     when = START + timedelta(days=29, hours=18)
-    said = [(1, "claims_30d", 9.0, 2.1, "9 claims on this policy in the last 30 days; usual for it: 0.2"),
-            (2, "this_claimed", 412.5, 1.2, "the claim is 6.1 times this policy's average (67.62 EUR)")]  # fmt: skip
-    for name, kind, decisions in (
-        ("claim_fraud", "first", ("alert",)),
-        ("lapse", "review", ("approve", "refer", "decline")),
-    ):
-        rows = [
-            (f"{name}{i}", name, f"C{i:05d}", f"P{i % 9:04d}", when, when, 0.94 - i / 40, 1.0, decisions[i % len(decisions)], kind, None, 12.0, said, name, "1",
-             "f", {}, "r1", when)
-            for i in range(20)
-        ]  # fmt: skip
-        _write(lake, f"scores.{name}", rows, scores)
-    lake.view(
-        "bi.alert_queue",
-        "SELECT use_case, DATE'2025-10-01' AS queue_day, row_number() OVER (ORDER BY probability DESC) AS place, entity, decision_key, event_ts, "
-        "decision_ts, probability, value, expected_loss, reasons[0].text AS reason_1, reasons[1].text AS reason_2, "
-        "CAST(NULL AS STRING) AS reason_3, model_name, model_version FROM scores.claim_fraud",
-        about="Whom to call",
-    )
+    rows = [
+        (f"lapse{i}", "lapse", f"C{i:05d}", f"P{i % 9:04d}", when, when, 0.94 - i / 40, 1.0, ("approve", "refer", "decline")[i % 3], "review", None, 12.0,
+         SAID, "lapse", "1", "f", {}, "r1", when)
+        for i in range(20)
+    ]  # fmt: skip
+    _write(lake, "scores.lapse", rows, SCORES)
+
+
+def _publish(lake: Lake, conf: Path) -> None:
+    config = load(write_small_conf(conf))
+    config.use_cases["claim_fraud"].limits.append("Not for claims above 10,000 EUR.")
+    policy = Policy(approve_below=0.2, decline_above=0.8)
+    for name in ("lapse", "lending"):
+        changes = {"use_case": name, "policy": policy}
+        config.use_cases[name] = config.use_cases["claim_fraud"].model_copy(update=changes)
+    publish(Step(lake, config, START + timedelta(days=31), "publish"))
 
 
 def _run(lake: Lake) -> None:
