@@ -14,7 +14,7 @@ from finlake.reporting import charts
 from finlake.reporting.formats import by_kind, interval, plural, share
 from finlake.reporting.model_charts import convergence, parallel
 from finlake.reporting.model_data import ModelFacts
-from finlake.reporting.queue_page import FOUND_MISSED
+from finlake.reporting.queue_page import FOUND_MISSED, reason_frequencies
 from finlake.reporting.reading import Row
 from finlake.reporting.time_charts import over_time
 
@@ -45,8 +45,14 @@ _MOST_PERIODS = 16
 _LITTLE, _MUCH = 0.1, 0.25  # bands of PSI that credit scoring uses (Siddiqi, 2006)
 
 
-def model_page(facts: ModelFacts, plots: Path | None = None) -> dict[str, Any]:
-    """What the template shows beside the facts; `plots` is where training left its pictures."""
+def model_page(facts: ModelFacts, plots: Path | None = None, reasons: Sequence[Row] = ()) -> dict[str, Any]:
+    """What the template shows beside the facts.
+
+    Args:
+        facts: of the model.
+        plots: where training left its pictures.
+        reasons: features that were reasons, by week, as on the queue's page.
+    """
     metric = _metric(facts)
     return {
         "facts": facts,
@@ -62,6 +68,7 @@ def model_page(facts: ModelFacts, plots: Path | None = None) -> dict[str, Any]:
         "metric": metric.replace("_", " "),
         "drift": _drift(facts.drift),
         "value": _value(facts.value),
+        "reasons_chart": reason_frequencies(list(reasons)),
     }  # fmt: skip
 
 
@@ -76,15 +83,15 @@ def _judged(figures: dict[str, Row], model: str) -> bool:
 
 
 def metrics_of(figures: dict[str, Row]) -> list[dict[str, Any]]:
+    """Figures that were measured of each model: those with words first, then any other, by their names."""
+    named = {name.rpartition(".")[0] for name in figures if name.rpartition(".")[2] in MODELS}
     return [
         {
-            "name": name,
-            "words": words,
-            "kind": kind,
+            "words": _WORDS.get(name, name.replace("_", " ")),
+            "kind": _KINDS.get(name, "score"),
             "values": {model: figures.get(f"{name}.{model}") for model in MODELS},
         }
-        for name, words, kind in METRICS
-        if any(f"{name}.{model}" in figures for model in MODELS)
+        for name in [*(name for name in _WORDS if name in named), *sorted(named - set(_WORDS))]
     ]
 
 

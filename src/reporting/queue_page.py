@@ -32,7 +32,7 @@ def queue_page(facts: QueueFacts) -> dict[str, Any]:
         "value_total": {part: sum(float(row[part]) for row in facts.value) for part in ("found", "missed")},
         "decisions": _decisions(facts),
         "decided": list(dict.fromkeys(row["decision"] for row in facts.kinds))[:_DECISIONS],
-        "reasons_chart": _reasons(facts),
+        "reasons_chart": reason_frequencies(facts.reasons),
         "cuts": _cuts(facts),
         "contexts": _latest(facts.thresholds),
     }
@@ -72,13 +72,13 @@ def _decisions(facts: QueueFacts) -> Markup:
     return charts.stacked_bars(numbers, kinds, [_label(day) for day in by_day], about)
 
 
-def _reasons(facts: QueueFacts) -> Markup:
+def reason_frequencies(reasons: list[Row]) -> Markup:
     """How often each feature was a reason in the newest week, and in the weeks before."""
-    weeks = sorted({row["week"] for row in facts.reasons})
+    weeks = sorted({row["week"] for row in reasons})
     if not weeks:
         return Markup("")
     before, now = Counter[str](), Counter[str]()
-    for row in facts.reasons:
+    for row in reasons:
         (now if row["week"] == weeks[-1] else before)[row["feature"]] += row["decisions"]
     total_before, total_now = sum(before.values()) or 1, sum(now.values()) or 1
     shown = sorted({*before, *now}, key=lambda name: (-now[name] / total_now, -before[name], name))[:_FEATURES]

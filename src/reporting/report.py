@@ -48,9 +48,10 @@ def build_report(lake: Lake, out: Path, config: Config | None = None) -> Path:
         page = Page(f"queue/{queue.use_case}.html", "Queue", queue.use_case, queue.tables)
         site.write("queue.html.j2", page, queue_page(queue))
     plots = lake.root / "plots" if lake.root else None
+    reasons = {queue.use_case: queue.reasons for queue in queues}
     for model in models:
         page = Page(f"models/{model.use_case}.html", "Models", model.use_case, model.tables)
-        site.write("model.html.j2", page, model_page(model, plots))
+        site.write("model.html.j2", page, model_page(model, plots, reasons.get(model.use_case, [])))
     site.write("data.html.j2", Page("data.html", "Data", tables=data.tables), data_page(data))
     for facts in features:
         write_features(site, facts, versions(lake, MADE_FROM))

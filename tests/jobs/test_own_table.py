@@ -98,9 +98,10 @@ execute(["sql", "select entity, probability, decision, reasons from scores.claim
     assert scores[0]["probability"] > scores[-1]["probability"] > 0.05
     said = " ".join(reason["text"] for row in scores for reason in row["reasons"])
     assert "theft" in said
-    page = (tmp_path / "lake" / "report" / "index.html").read_text("utf-8")
-    assert "claims_fraudulent v1" in page
-    assert "adds up" in page
+    report = tmp_path / "lake" / "report"
+    assert "adds up" in (report / "index.html").read_text("utf-8")
+    assert "claims_fraudulent v1" in (report / "models" / "claims_fraudulent.html").read_text("utf-8")
+    assert "Highest chances" in (report / "queue" / "claims_fraudulent.html").read_text("utf-8")
 
 
 def test_the_page_names_the_commands_in_order() -> None:
