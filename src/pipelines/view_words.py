@@ -149,6 +149,7 @@ _MODELS = {
     "best_so_far": "best result up to this trial",
     "rounds": "trees that were used",
     "engine": "search engine",
+    "folds": "result on each part of a cross-validation in time",
     "curve": "result after each ten trees",
     "difference": "the finlake model minus this one, on the same rows",
     "difference_low": "lower end of its 95% interval",

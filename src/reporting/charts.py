@@ -79,9 +79,9 @@ def lines(
     up: str,
     about: str,
     classes: Mapping[str, str],
-    mark: tuple[float, float, str] | None = None,
+    marks: Sequence[tuple[float, float, str]] = (),
 ) -> Markup:
-    """Curves in the unit square: precision and recall, gains. A `mark` is a point (x, y) with words, above its tick."""
+    """Curves in the unit square: precision and recall, gains. Marks are points (x, y) with words above the axis."""
     left, top, wide, tall = 40.0, 24.0, 360.0, 240.0
     shapes = list(_square(left, top, wide, tall, across, up, 1.0, 1.0))
     for name, points in series.items():
@@ -90,16 +90,14 @@ def lines(
         shapes.append(
             f'<polyline class="line {kind}" points="{points_of(placed)}"><title>{escape(name)}</title></polyline>'
         )
-    if mark is not None:
-        x, y, text = left + mark[0] * wide, top + (1 - mark[1]) * tall, mark[2]
-        side, away = ("start", 8) if mark[0] < 0.6 else ("end", -8)
-        shapes.append(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{y:.1f}" y2="{top + tall}"/>')
-        shapes.append(
-            f'<circle class="s0 ringed" cx="{x:.1f}" cy="{y:.1f}" r="5"><title>{escape(text)}</title></circle>'
-        )
-        shapes.append(
-            f'<text class="said" x="{x + away:.1f}" y="{top + tall - 8:.1f}" text-anchor="{side}">{escape(text)}</text>'
-        )
+    for number, (across_at, up_at, text) in enumerate(marks):
+        x, y = left + across_at * wide, top + (1 - up_at) * tall
+        side, away = ("start", 8) if across_at < 0.6 else ("end", -8)
+        shapes += [
+            f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{y:.1f}" y2="{top + tall}"/>',
+            f'<circle class="s0 ringed" cx="{x:.1f}" cy="{y:.1f}" r="5"><title>{escape(text)}</title></circle>',
+            f'<text class="said" x="{x + away:.1f}" y="{top + tall - 8 - 14 * number:.1f}" text-anchor="{side}">{escape(text)}</text>',
+        ]
     return svg(left + wide + 12, top + tall + 40, about, shapes)
 
 

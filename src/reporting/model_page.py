@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,9 @@ LINES = {"finlake": "l0", "logistic_regression": "l1", "baseline_rule": "l2", "c
 METRICS = (
     ("positives_at_budget", "hits a day at the budget", "number"),
     ("alerts", "alerts a day", "number"),
+    ("precision_at_budget", "right among new alerts", "share"),
+    ("recall_at_budget", "positives found at the budget", "share"),
+    ("alerts_per_true_positive", "alerts a hit", "number"),
     ("value_found", "value found", "value"),
     ("value_stoppable", "value still stoppable", "value"),
     ("average_precision", "average precision", "score"),
@@ -68,6 +71,7 @@ def model_page(facts: ModelFacts, plots: Path | None = None, reasons: Sequence[R
         "metric": metric.replace("_", " "),
         "drift": _drift(facts.drift),
         "value": _value(facts.value),
+        "value_in_test": _value_in_test(facts.evaluation.get("curves", {})),
         "reasons_chart": reason_frequencies(list(reasons)),
     }  # fmt: skip
 
@@ -112,8 +116,8 @@ def _limits(facts: ModelFacts) -> list[str]:
 
 
 def _curves(facts: ModelFacts) -> list[tuple[str, Markup]]:
-    """Precision and recall with the budget marked, gains, calibration."""
-    curves, figures = facts.evaluation.get("curves", {}), facts.figures
+    """Precision and recall with the budget or the cut-offs marked, gains, calibration."""
+    curves = facts.evaluation.get("curves", {})
     ranking = {name: curves[f"ranking.{name}"] for name in MODELS if f"ranking.{name}" in curves}
     classes = {MODELS[name]: kind for name, kind in LINES.items()}
     made = []
@@ -123,27 +127,53 @@ def _curves(facts: ModelFacts) -> list[tuple[str, Markup]]:
     ):
         if ranking:
             shown = {MODELS[name]: list(zip(curve[across], curve[up], strict=True)) for name, curve in ranking.items()}
-            mark = _at_budget(ranking.get("finlake"), figures, across, up)
-            about = f"{title.lower()} of each model on the test period{': ' + mark[2] if mark else ''}"
-            made.append((title, charts.lines(shown, *words, about, classes, mark)))
+            marks = _marks(ranking.get("finlake"), facts, across, up)
+            about = f"{title.lower()} of each model on the test period" + "".join(f", {mark[2]}" for mark in marks)
+            made.append((title, charts.lines(shown, *words, about, classes, marks)))
     if curves.get("calibration"):
         predicted, observed = curves["calibration"]
-        made.append(
-            ("Calibration", charts.reliability(predicted, observed, "predicted and observed shares on the test period"))
-        )
-    return made  # fmt: skip
+        about = "predicted and observed shares on the test period"
+        made.append(("Calibration", charts.reliability(predicted, observed, about)))
+    return made
 
 
-def _at_budget(
-    curve: Sequence[Sequence[float]] | None, figures: dict[str, Row], across: int, up: int
-) -> tuple[float, float, str] | None:
-    """Where the curve is when as many rows are called as the budget's alerts; None without a budget."""
+def _marks(
+    curve: Sequence[Sequence[float]] | None, facts: ModelFacts, across: int, up: int
+) -> list[tuple[float, float, str]]:
+    """Where the model stands at its budget or cut-offs.
+
+    Recall and precision as they were measured, with one alert a day for each entity; for gains, and where they were not
+    kept, the point of the curve at which as many rows are called as the budget has alerts.
+    """
+    curves, figures = facts.evaluation.get("curves", {}), facts.figures
     alerts, days, rows = (figures.get(name, {}).get("value") for name in ("alerts.finlake", "days", "rows"))
+    at_budget = f"at the budget: {alerts:.3g} alerts a day" if alerts else "at the budget"
+    if up == 1:
+        named = {"budget.finlake": at_budget, "cut_off.refer": "referred or declined", "cut_off.decline": "declined"}
+        found = [(*(part[0] for part in curves[name]), words) for name, words in named.items() if name in curves]
+        if found:
+            return [(recall, right, words) for recall, right, words in found]
     if curve is None or not alerts or not days or not rows:
-        return None
-    called = alerts * days / rows
-    place = min(range(len(curve[2])), key=lambda at: abs(curve[2][at] - called))
-    return curve[across][place], curve[up][place], f"at the budget: {alerts:.3g} alerts a day"  # fmt: skip
+        return []
+    place = min(range(len(curve[2])), key=lambda at: abs(curve[2][at] - alerts * days / rows))
+    return [(curve[across][place], curve[up][place], at_budget)]
+
+
+def _value_in_test(curves: Row) -> Markup:
+    """Value found and missed by week of the test period, as the policy would have had it."""
+    total, found = curves.get("value.total"), curves.get("value.finlake")
+    if not total or not found:
+        return Markup("")
+    weeks: dict[date, dict[str, float]] = {}
+    found_on = dict(zip(found[0], found[1], strict=True))
+    for ordinal, lost in zip(*total, strict=True):
+        day = date.fromordinal(int(ordinal))
+        week = weeks.setdefault(day - timedelta(days=day.weekday()), {"found": 0.0, "missed": 0.0})
+        week["found"] += found_on.get(ordinal, 0.0)
+        week["missed"] += lost - found_on.get(ordinal, 0.0)
+    labels = [f"week of {week.day} {week:%b %Y}" for week in weeks]
+    about = f"value found and missed in {len(weeks)} weeks of the test period"
+    return charts.stacked_bars(list(weeks.values()), ("found", "missed"), labels, about, FOUND_MISSED)
 
 
 def _periods(facts: ModelFacts) -> list[tuple[str, Markup]]:

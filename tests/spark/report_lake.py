@@ -133,6 +133,14 @@ def _estimate(value: float, spread: float) -> dict[str, float]:
     return {"value": value, "low": value - spread, "high": value + spread}
 
 
+def _value_curves() -> dict[str, list[list[float]]]:
+    """Value lost and found on each day of the test."""
+    days = [float(START.toordinal() + number) for number in range(60)]
+    lost = [800.0 + 13 * (number % 9) for number in range(60)]
+    found = [0.6 * value for value in lost]
+    return {"value.total": [days, lost], "value.finlake": [days, found, found]}
+
+
 def evaluation() -> dict[str, object]:
     figures: dict[str, object] = {
         "value_total": _estimate(61_400, 0),
@@ -167,7 +175,7 @@ def evaluation() -> dict[str, object]:
             ]
         },
         "segments": segments(),
-        "curves": {**curves, "calibration": calibration},
+        "curves": {**curves, "calibration": calibration, "budget.finlake": [[0.34], [0.71]], **_value_curves()},
     }
 
 
