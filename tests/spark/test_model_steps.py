@@ -55,7 +55,7 @@ def test_a_model_is_trained_promoted_and_scores_once(lake):
     said: list[str] = []
     training = make_step(lake, "train", "run-a", said)
     made = train_on(training, use_case(), "features.training_late_visits", FEATURES, definition="f1", verify=True)
-    assert [row[6] for row in training.figures if row[2] == "train.verified"] == [made["digest"]]
+    assert [row[7] for row in training.figures if row[2] == "train.verified"] == [made["digest"]]
     pictures = lake.root / "plots" / "late_visits"
     assert {path.name for path in pictures.glob("search*")} == {
         "search_convergence.png",
