@@ -88,9 +88,7 @@ class Evaluation:
 
 
 def _segment(data: dict[str, Any]) -> SegmentResult:
-    estimates = {
-        part: {name: Estimate(**row) for name, row in data[part].items()} for part in ("figures", "differences")
-    }
+    estimates = {part: {name: Estimate(**row) for name, row in data[part].items()} for part in ("figures", "differences")}
     return SegmentResult(**{**data, **estimates, "calibration": Estimate(**data["calibration"])})
 
 
