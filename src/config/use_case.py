@@ -164,7 +164,6 @@ class UseCase(Model):
     baseline_rule: str = Field(
         description="what people use today: a condition or a number over features and this.<column>"
     )
-    segments: list[str] = Field([], description="features or this.<columns> by whose values models are also judged")
     model: ModelChoice = ModelChoice()
     policy: Policy
     gates: Gates = Gates()

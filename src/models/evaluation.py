@@ -45,18 +45,6 @@ class PeriodResult:
 
 
 @dataclass(frozen=True)
-class SegmentResult:
-    """One segment of the test, `channel = online`: figures by model as in `Evaluation`, paired differences, calibration."""
-
-    segment: str
-    rows: float
-    positives: float
-    figures: dict[str, Estimate]
-    differences: dict[str, Estimate]
-    calibration: Estimate
-
-
-@dataclass(frozen=True)
 class Evaluation:
     """Everything gates, figures, plots and pages need; stored as JSON."""
 
@@ -65,7 +53,6 @@ class Evaluation:
     calibration_by: dict[str, list[PeriodResult]]
     stability_by: dict[str, list[PeriodResult]]
     curves: dict[str, list[list[float]]] = field(default_factory=dict)
-    segments: dict[str, list[SegmentResult]] = field(default_factory=dict)  # by what `segments` of the use case names
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -83,13 +70,7 @@ class Evaluation:
             {name: Estimate(**row) for name, row in data["figures"].items()},
             {name: Estimate(**row) for name, row in data["differences"].items()},
             periods["calibration_by"], periods["stability_by"], data["curves"],
-            {by: [_segment(row) for row in rows] for by, rows in data.get("segments", {}).items()},
         )  # fmt: skip
-
-
-def _segment(data: dict[str, Any]) -> SegmentResult:
-    estimates = {part: {name: Estimate(**row) for name, row in data[part].items()} for part in ("figures", "differences")}
-    return SegmentResult(**{**data, **estimates, "calibration": Estimate(**data["calibration"])})
 
 
 def score_bin(margin: Column) -> Column:
