@@ -26,7 +26,8 @@ def publish(step: Step) -> Values:
         about="Use cases as configured",
     )
     scored = [use_case for use_case in config.use_cases.values() if lake.exists(f"scores.{use_case.use_case}")]
-    wanted = [*score_views(scored), *queue_views(scored, lake.exists), *data_views(), *model_views(lake.exists)]
+    scores = score_views(scored, lambda table: lake.read(table).columns)
+    wanted = [*scores, *queue_views(scored, lake.exists), *data_views(), *model_views(lake.exists)]
     made: list[str] = []
     for view in wanted:
         if all(name in made or lake.exists(name) for name in view.needs):

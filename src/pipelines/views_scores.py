@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from finlake.config import UseCase
 from finlake.pipelines.view import View, first_of, psi
@@ -10,8 +10,10 @@ from finlake.pipelines.view import View, first_of, psi
 _EARLY, _TENTHS = 28, ", ".join(f"{tenth / 10:g}" for tenth in range(1, 10))
 
 
-def score_views(scored: Sequence[UseCase]) -> list[View]:
-    """Empty where no use case has scores."""
+def score_views(scored: Sequence[UseCase], columns: Callable[[str], Sequence[str]]) -> list[View]:
+    """Empty where no use case has scores. `columns` of a table: a use case that was last scored by an earlier version
+    of finlake lacks the newest ones, which are null in the view.
+    """
     if not scored:
         return []
     tables = tuple(f"scores.{use_case.use_case}" for use_case in scored)
@@ -20,7 +22,7 @@ def score_views(scored: Sequence[UseCase]) -> list[View]:
         View(
             "bi.score_history",
             "Every score ever given, shadow scores too",
-            " UNION ALL ".join(f"SELECT * FROM {table}" for table in tables),
+            _united({table: columns(table) for table in tables}),
             tables,
         ),
         View(
@@ -58,6 +60,15 @@ def score_views(scored: Sequence[UseCase]) -> list[View]:
             ("bi.score_history",),
         ),
     ]
+
+
+def _united(tables: Mapping[str, Sequence[str]]) -> str:
+    every = list(dict.fromkeys(name for columns in tables.values() for name in columns))
+
+    def select(table: str, columns: Sequence[str]) -> str:
+        return f"SELECT {', '.join(name if name in columns else f'NULL AS {name}' for name in every)} FROM {table}"
+
+    return " UNION ALL ".join(select(table, columns) for table, columns in tables.items())
 
 
 def _drift() -> str:

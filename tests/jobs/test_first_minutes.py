@@ -46,6 +46,24 @@ def test_the_alert_queue_has_one_alert_a_day_for_each_card_with_reasons_in_words
     assert all(row["reason_1"] and not row["reason_1"].startswith("{") for row in rows)
 
 
+def test_any_decision_says_why_in_the_words_that_alerts_keep(demo: Demo):
+    called, passed = (
+        demo.query(
+            "select decision_key, reasons from bi.decisions where use_case = 'card_fraud' "
+            f"and decision = '{decision}' order by decision_key limit 1"
+        )[0]
+        for decision in ("alert", "pass")
+    )
+    asked = [word for row in (called, passed) for word in ("--decision", row["decision_key"])]
+    done = demo.inside("reasons", "--use-case", "card_fraud", *asked)
+    assert done.returncode == 0, done.stderr
+    of_called, of_passed = done.stdout.split(f"{passed['decision_key']}: pass")
+    assert called["reasons"] and all(reason["text"] in of_called for reason in called["reasons"])
+    assert not passed["reasons"] and "1. " in of_passed
+    unknown = demo.inside("reasons", "--use-case", "card_fraud", "--decision", "nothing")
+    assert unknown.returncode == 2 and "no score of 'nothing'" in unknown.stderr
+
+
 def test_running_the_jobs_again_changes_no_table_of_data(demo: Demo):
     def state() -> list[dict[str, object]]:
         counts = [

@@ -264,14 +264,15 @@ def fill_profiles(lake: Lake, use_case: str = "claim_fraud") -> None:
 
 
 def fill_lending(lake: Lake, use_case: str = "lending") -> None:
-    """Decisions by cut-offs that stand."""
+    """Decisions by cut-offs that stand, with a column that scores of the other use case do not have yet."""
     kinds = ("approve", "approve", "refer", "decline")
     scores = [
         (f"l{number}", use_case, f"L{number:03d}", f"L{number:03d}", morning(number % DAYS), morning(number % DAYS), chance, -2.0, kinds[number % 4], "first",
-         Decimal("9000.00"), 9000 * chance, SAID, use_case, "1", "f", {}, "r1", morning(number % DAYS))
+         Decimal("9000.00"), 9000 * chance, SAID, use_case, "1", "f", {}, "r1", morning(number % DAYS),
+         "north")
         for number, chance in ((number, 0.04 + 0.07 * (number % 4)) for number in range(40))
     ]  # fmt: skip
-    write(lake, f"scores.{use_case}", scores, SCORES)
+    write(lake, f"scores.{use_case}", scores, f"{SCORES}, context string")
 
 
 def segments(by: str = "region") -> dict[str, Any]:

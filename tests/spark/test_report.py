@@ -246,6 +246,13 @@ def test_value_is_found_or_missed_once_outcomes_are_known(built: Built) -> None:
     assert (newest["matured"], newest["share_known"], newest["share_found"]) == (0, 0.0, None)
 
 
+def test_one_view_holds_scores_of_use_cases_that_have_other_columns(built: Built) -> None:
+    found = _rows(built, "SELECT use_case, context, count(*) AS n FROM bi.score_history GROUP BY use_case, context")
+    contexts = {row["use_case"]: row["context"] for row in found}
+    assert contexts["claim_fraud"] is None and contexts["lending"] == "north"
+    assert {row["use_case"]: row["n"] for row in found}["lending"] == 40
+
+
 def test_drift_is_the_index_that_gates_are_judged_on(built: Built) -> None:
     weeks = _rows(built, "SELECT * FROM bi.score_drift WHERE use_case = 'claim_fraud' ORDER BY week")
     scores = _rows(built, "SELECT decision_ts, raw_score FROM scores.claim_fraud")
