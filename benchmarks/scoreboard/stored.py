@@ -1,4 +1,4 @@
-"""Features of public files by finlake's own steps, computed once and kept as one Parquet file."""
+"""Features of public files by finlake's own steps, computed once and kept as Parquet."""
 
 from __future__ import annotations
 
@@ -52,16 +52,14 @@ def stored_rows(
     (use_case,) = config.use_cases.values()
     features = list(select(use_case, config).outputs)
     kept = work / f"{example}-{definition_digest(use_case, config)[:12]}.parquet"
-    if not kept.is_file():
-        rows = _computed(config, outcome, say)
-        work.mkdir(parents=True, exist_ok=True)
-        rows.to_parquet(kept.with_suffix(".part"))
+    if not kept.exists():
+        _compute(config, outcome, kept.with_suffix(".part"), say)
         kept.with_suffix(".part").rename(kept)
     say(f"{example}: {len(features)} features from {kept}")
-    return pd.read_parquet(kept), features
+    return pd.read_parquet(kept).sort_values("decision_key", ignore_index=True), features
 
 
-def _computed(config: Config, outcome: Sequence[str], say: Callable[[str], None]) -> pd.DataFrame:
+def _compute(config: Config, outcome: Sequence[str], kept: Path, say: Callable[[str], None]) -> None:
     from pyspark.sql import functions as F
 
     from finlake.features.decisions import key_text
@@ -75,16 +73,17 @@ def _computed(config: Config, outcome: Sequence[str], say: Callable[[str], None]
         say(f"{name}: {step}")
         arguments = {"use_case": name} if step == "features" else {}
         run_step(Step(lake, config, now, step), load_step(step), arguments)
-    say(f"{name}: reading the features")
+    say(f"{name}: keeping the features")
     became = (
         lake.read(f"silver.{source.source}")
         .where("known_to IS NULL")
         .select(key_text(source.key).alias("decision_key"), *(F.col(f"`{column}`") for column in outcome))
     )
     frame = lake.read(f"features.{name}").join(became, "decision_key")
-    small = (
-        F.col(f"`{column}`").cast("float").alias(column) if kind == "double" else F.col(f"`{column}`")
+    small = {"double": "float", "timestamp": "timestamp_ntz"}
+    columns = (
+        F.col(f"`{column}`").cast(small.get(kind, kind)).alias(column)
         for column, kind in frame.dtypes
         if not column.startswith("_")
     )
-    return frame.select(*small).toPandas().sort_values("decision_key", ignore_index=True)
+    frame.select(*columns).write.mode("overwrite").parquet(str(kept))

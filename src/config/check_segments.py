@@ -1,4 +1,4 @@
-"""Whether what `segments` of a use case names can tell groups of decisions apart."""
+"""Whether what `segments` and `split.hold_out` of a use case name can tell groups of decisions apart."""
 
 from __future__ import annotations
 
@@ -37,3 +37,13 @@ def check_segments(
         elif entry not in features:
             hint = f"; write this.{entry}" if entry in scored.silver_columns else suggestion(entry, features)
             yield f"segments: no feature {entry!r} in this use case{hint}", keys
+
+
+def check_hold_out(use_case: UseCase, scored: Source) -> Iterator[tuple[str, tuple[object, ...]]]:
+    """(message, keys of the line) where no column known at the decision says whom a row belongs to."""
+    if use_case.split.hold_out is None:
+        return
+    name, keys = use_case.split.hold_out.of, ("split", "hold_out", "of")
+    yield from silver_column(scored, name, "split.hold_out.of", keys)
+    if name in scored.later_columns:
+        yield f"split.hold_out.of: {name} is only known later (known_later in {scored.source})", keys

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 from zoneinfo import available_timezones
 
 from finlake.config.check_policy import check_policy
-from finlake.config.check_segments import check_segments
+from finlake.config.check_segments import check_hold_out, check_segments
 from finlake.config.load import Config
 from finlake.config.source import Source
 from finlake.config.use_case import Period, UseCase
@@ -34,6 +34,8 @@ def check_use_case(config: Config, use_case: UseCase) -> Found:
     if use_case.gates.segments is not None and not use_case.segments:
         message = "gates.segments: name under `segments` the features or this.<columns> to judge by, or remove the gate"
         yield message, ("gates", "segments")
+    if scored is not None:
+        yield from check_hold_out(use_case, scored)
     if scored is None or not complete:
         return
     for key in ("only_increases_with", "only_decreases_with"):

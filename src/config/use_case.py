@@ -50,6 +50,13 @@ class Period(Model):
     until: date
 
 
+class HoldOut(Model):
+    """Some entities are kept out of train and choose, to see what a model knows about those it never learnt from."""
+
+    of: Name = Field(description="column of the scored row that says whom rows belong to, such as a customer's number")
+    share: float = Field(0.1, gt=0, le=0.5, description="of the entities, drawn by hash")
+
+
 class Split(Model):
     """Lengths are laid back from the last day whose labels have matured; periods are taken as they are."""
 
@@ -57,6 +64,7 @@ class Split(Model):
     choose: Length | Period
     test: Length | Period
     gap_before_each: Length = Field(Duration(text="0d"), description="usually the label's matures_after")
+    hold_out: HoldOut | None = Field(None, description="also split by entity: four parts of entities and time")
 
     @model_validator(mode="before")
     @classmethod

@@ -93,6 +93,7 @@ def carried(use_case: UseCase, config: Config) -> list[str]:
     named += [(name or "").removeprefix("this.") for name in (use_case.policy.value, use_case.model.weights)]
     named += use_case.policy.context_columns
     named += [name.removeprefix("this.") for name in use_case.segments if name.startswith("this.")]
+    named += [use_case.split.hold_out.of] if use_case.split.hold_out else []
     return [name for name in dict.fromkeys(named) if name in scored.silver_columns and name not in scored.later_columns]
 
 

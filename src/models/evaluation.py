@@ -34,7 +34,7 @@ from finlake.models.score_counts import (
     counted,
     tested_by,
 )
-from finlake.models.segments import by_segment
+from finlake.models.segments import by_segment, four_ways
 from finlake.models.served import calibrated
 
 __all__ = [
@@ -112,7 +112,8 @@ def evaluate(
     else:
         found, shown = _at_cut_offs(table, probability, use_case, days, draws.days)
     by = by_segment(counts, segments, days, draws, calibration_of)
-    return Evaluation(figures | found, differences, calibration_by, stability_by, curves | shown, by)
+    apart = four_ways(counts, days, draws, calibration_of, seed) if use_case.split.hold_out else []
+    return Evaluation(figures | found, differences, calibration_by, stability_by, curves | shown, by, apart)
 
 
 def probability_figures(counts: pd.DataFrame, model: str, seed: int) -> Figures:

@@ -11,12 +11,13 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from finlake.config.use_case import UseCase
+from finlake.features.training import HELD_OUT
 from finlake.models.budget import Opening, at_budget
 from finlake.models.evaluation import evaluate
 from finlake.models.frames import Margin, block_day, value_of, with_margins
 from finlake.models.results import Evaluation
 from finlake.models.score_counts import RULE, calibration_from, counted
-from finlake.models.segments import segment_columns
+from finlake.models.segments import apart_column, segment_columns
 
 Models = Mapping[str, tuple[Sequence[str], Callable[[], Margin]]]
 
@@ -57,6 +58,9 @@ def measure(
     named = {f"segment_{place}": name for place, name in enumerate(use_case.segments)}
     segments = segment_columns(frame, use_case.segments)
     columns = {column: segments[name] for column, name in named.items()}
+    if use_case.split.hold_out:
+        named[HELD_OUT] = HELD_OUT
+        columns[HELD_OUT] = apart_column(use_case.split.hold_out)
     scored = scored_for_evaluation(frame, models, use_case, rule, columns, given or {})
     names = [*models, RULE, *(given or {})]
     entities = use_case.policy.one_alert_per is not None

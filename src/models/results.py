@@ -42,6 +42,9 @@ class Evaluation:
     stability_by: dict[str, list[PeriodResult]]
     curves: dict[str, list[list[float]]] = field(default_factory=dict)
     segments: dict[str, list[SegmentResult]] = field(default_factory=dict)  # by what `segments` of the use case names
+    apart: list[SegmentResult] = field(
+        default_factory=list
+    )  # entities learnt from or held out, later or in train's days
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -60,6 +63,7 @@ class Evaluation:
             {name: Estimate(**row) for name, row in data["differences"].items()},
             periods["calibration_by"], periods["stability_by"], data["curves"],
             {by: [_segment(row) for row in rows] for by, rows in data.get("segments", {}).items()},
+            [_segment(row) for row in data.get("apart", [])],
         )  # fmt: skip
 
 

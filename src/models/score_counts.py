@@ -10,6 +10,7 @@ import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from finlake.features.training import HELD_OUT
 from finlake.models import metrics
 from finlake.models.bootstrap import BLOCKS
 from finlake.models.calibration import fit_calibration
@@ -41,7 +42,7 @@ def counted(
 ) -> pd.DataFrame:
     """Rows, positives and lost value by part, model and bin; the test in several ways, which column `by` names.
 
-    - `day`: by `day`; train and choose without days, and for finlake alone.
+    - `day`: by `day`; train and choose without days, and for finlake alone. The part `held_out` by this way only.
     - `entity` and `cell`, where `entities`: by `block` of entities, and by block of (entity, day) pairs.
     - a name of `segments`: by `day` and `segment`, the value of that column.
 
@@ -54,14 +55,15 @@ def counted(
     every = F.array(*(F.struct(F.lit(m).alias("model"), score_bin(F.col(f"margin_{m}")).alias("bin")) for m in models))
     own = F.array(F.struct(F.lit(MODEL).alias("model"), score_bin(F.col(f"margin_{MODEL}")).alias("bin")))
     tested = F.col("part") == "test"
-    day = F.when(tested, F.col("day"))
+    judged = F.col("part").isin("test", HELD_OUT)
+    day = F.when(judged, F.col("day"))
     ways = [_way(DAY, day=day), *(_way(name, day=day, segment=F.col(f"`{name}`")) for name in segments)]
     if entities:
         ways += [_way(ENTITY, block=block("entity")), _way(CELL, block=block("entity", "day"))]
     first, test = F.array(ways[0]), F.array(*ways)
     long = (
         frame.where(F.col("label").isNotNull())
-        .withColumn("_scored", F.when(tested, every).otherwise(own))
+        .withColumn("_scored", F.when(judged, every).otherwise(own))
         .select(
             "part", F.col("label").cast("double").alias("label"), "value", "_scored",
             F.explode(F.when(tested, test).otherwise(first)).alias("way"),

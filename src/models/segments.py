@@ -10,15 +10,20 @@ import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from finlake.config.use_case import HoldOut
 from finlake.errors import TrainingError, suggestion
+from finlake.features.training import HELD_OUT, is_held_out
 from finlake.models import metrics
 from finlake.models.bootstrap import Draws, Estimate, estimate, resampled
 from finlake.models.results import SegmentResult
-from finlake.models.score_counts import MODEL, Table, tested_by
+from finlake.models.score_counts import DAY, MODEL, Table, tested_by
 from finlake.models.served import calibrated
 
 NUMBERS, TEXTS = 5, 8  # at most so many groups of a number, values of a text
 UNKNOWN, OTHER = "unknown", "other"
+LEARNT_LATER, HELD_OUT_LATER, HELD_OUT_THEN = (
+    "entities learnt from, later", "entities held out, later", "entities held out, in the days of training",
+)  # fmt: skip
 _MEASURES = {"average_precision": metrics.average_precision, "roc_auc": metrics.roc_auc}
 
 
@@ -93,6 +98,23 @@ def by_segment(
         rows = tested_by(counts, name)
         results = [_segment(str(segment), part, days, draws, calibration) for segment, part in rows.groupby("segment")]
         made[name] = sorted(results, key=lambda result: (-result.rows, result.segment))
+    return made
+
+
+def apart_column(hold_out: HoldOut) -> Column:
+    """Of a test row, whether its entity was learnt from."""
+    return F.when(is_held_out(hold_out), HELD_OUT_LATER).otherwise(LEARNT_LATER)
+
+
+def four_ways(
+    counts: pd.DataFrame, days: np.ndarray, draws: Draws, calibration: dict[str, Any], seed: int
+) -> list[SegmentResult]:
+    """Entities held out, in the days of training and later, beside those learnt from; fewer where a way has no rows."""
+    made = by_segment(counts, [HELD_OUT], days, draws, calibration)[HELD_OUT]
+    then = counts[(counts["part"] == HELD_OUT) & (counts["by"] == DAY)]
+    if len(then):
+        before = np.sort(then["day"].unique())
+        made.append(_segment(HELD_OUT_THEN, then, before, Draws.of(len(before), seed), calibration))
     return made
 
 

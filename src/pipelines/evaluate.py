@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from finlake.config import UseCase
 from finlake.errors import TableError
+from finlake.features.training import PARTS
 from finlake.models.evaluation import MODEL, RULE, Evaluation, probability_figures
 from finlake.models.frames import booster_margin
 from finlake.models.leaderboard import Entry
@@ -41,7 +42,7 @@ def evaluate(step: Step, use_case: str, predictions: DataFrame, name: str) -> Va
         raise TableError(f"no model of {use_case} has been trained yet; run: finlake train --use-case {use_case}")
     frame = lake.read(f"features.training_{use_case}")
     digest = lake.digest(predictions)
-    joined, kind = with_predictions(frame, predictions)
+    joined, kind = with_predictions(frame.where(F.col("part").isin(*PARTS)), predictions)
     work = f"ops.outside_{use_case}"  # read several times, and predictions may be a plan that is computed anew
     lake.overwrite(work, joined, about="Work of an evaluation in progress.")
     try:

@@ -199,6 +199,9 @@ def _figures(step: Step, use_case: UseCase, trained: Trained, table: str, split:
             if by == "calibration":
                 text = f"predicted {period.predicted:.2%}, observed {period.observed:.2%} of {period.rows:,.0f}"
             step.figure(f"{by}.{period.period}", found.value, low=found.low, high=found.high, text=text, **about)
+    for way in evaluation.apart:
+        for figure, found in way.figures.items():
+            step.figure(f"apart.{figure}.{way.segment}", found.value, low=found.low, high=found.high, **about)
     for part, ends in split.items():
         step.figure(f"split.{part}", None, text=" to ".join(ends), **about)
     if split:

@@ -17,7 +17,7 @@ from finlake.features.labels import labels, positive_periods
 from finlake.features.leakage.declared import audit
 from finlake.features.leakage.findings import Finding, refuse_leaks
 from finlake.features.splits import Bounds, short_gaps, split_bounds
-from finlake.features.training import PARTS, training_set
+from finlake.features.training import HELD_OUT, PARTS, training_set
 from finlake.pipelines.feature_build import sources_needed
 from finlake.pipelines.feature_versions import restored
 from finlake.pipelines.recomputed import findings_in
@@ -54,7 +54,7 @@ def training_data(step: Step, use_case: UseCase) -> TrainingData:
     for short in short_gaps(bounds, use_case):
         step.warn(f"{name}: {short}")
     outputs = list(select(use_case, config).outputs)
-    made = training_set(features, known, bounds, step.now)
+    made = training_set(features, known, bounds, step.now, use_case.split.hold_out)
     table = f"features.training_{name}"
     lake.overwrite(table, made, about=f"Training set of {name}: decisions with mature labels, in their parts")
     stored = lake.read(table)
@@ -62,15 +62,15 @@ def training_data(step: Step, use_case: UseCase) -> TrainingData:
     if learnt := _learnt_from(step, name, digest, definition):
         step.say(f"{name} v{learnt} learnt from these very rows, which were audited then")
     else:
-        _audit(step, use_case, stored, versions)
+        _audit(step, use_case, stored.where(F.col("part").isin(*PARTS)), versions)
     counted = {
         row["part"]: row
         for row in stored.groupBy("part").agg(F.count("label").alias("rows"), F.sum("label").alias("hits")).collect()
     }
-    for part in PARTS:
+    for part in (*PARTS, HELD_OUT):
         if part in counted:
             step.say(
-                f"{part}: {counted[part]['rows']:,} decisions, {counted[part]['hits']:,} of them {use_case.label.name}"
+                f"{part.replace('_', ' ')}: {counted[part]['rows']:,} decisions, {counted[part]['hits']:,} of them {use_case.label.name}"
             )
     return TrainingData(
         table,
@@ -132,7 +132,7 @@ def remade(step: Step, use_case: str, definition: str = "") -> DataFrame:
     decided = decisions(versions[scored.source], chosen, scored).filter(F.col("decision_ts") <= F.lit(step.now))
     features = build_features(decided, versions, chosen, step.config)
     known, bounds = _labelled(step, chosen, decided, versions)
-    return training_set(features, known, bounds, step.now)
+    return training_set(features, known, bounds, step.now, chosen.split.hold_out)
 
 
 def _labelled(

@@ -65,7 +65,7 @@ def model_page(facts: ModelFacts, plots: Path | None = None, reasons: Sequence[R
         "curves": _curves(facts),
         "periods": _periods(facts),
         "importance": _picture(plots / facts.use_case / "importance.png") if plots else "",
-        "segments": _segments(facts.evaluation.get("segments") or {}),
+        "segments": _segments(_groups(facts)),
         "board": _board(facts.board),
         "search": _search(facts, metric),
         "metric": metric.replace("_", " "),
@@ -108,7 +108,7 @@ def _limits(facts: ModelFacts) -> list[str]:
         made.append(f"It has seen nothing outside {facts.split['train']}; drift is on the page of features.")
     if facts.test_reads > 1:
         made.append(f"Its test period was read {facts.test_reads} times, which flatters figures on it a little.")
-    small = [row for rows in (facts.evaluation.get("segments") or {}).values() for row in rows if row["positives"] < 10]
+    small = [row for rows in _groups(facts).values() for row in rows if row["positives"] < 10]
     if small:
         counted = plural(len(small), "segment")
         made.append(f"Of {counted} the test has fewer than ten positives each, so little is known about them.")
@@ -197,6 +197,12 @@ def period_rows(by: dict[str, list[Row]]) -> list[tuple[str, float, float | None
         if 1 < len(rows) <= _MOST_PERIODS:
             return [(name, found["value"], found["low"], found["high"]) for name, found in rows]
     return []
+
+
+def _groups(facts: ModelFacts) -> dict[str, list[Row]]:
+    """Segments of the test, and whom the model learnt from where entities were held out."""
+    apart = facts.evaluation.get("apart") or []
+    return {**(facts.evaluation.get("segments") or {}), **({"entities and time": apart} if apart else {})}
 
 
 def _segments(segments: dict[str, list[Row]]) -> list[dict[str, Any]]:

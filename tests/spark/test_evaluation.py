@@ -8,11 +8,13 @@ from pyspark.sql import functions as F
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 from synthetic import training_pandas, use_case
 
+from finlake.config.use_case import HoldOut
 from finlake.errors import TrainingError
+from finlake.features.training import HELD_OUT, is_held_out
 from finlake.models import evaluation as ev
 from finlake.models.budget import Opening, at_budget
 from finlake.models.evaluation import Evaluation
-from finlake.models.segments import segment_columns
+from finlake.models.segments import HELD_OUT_LATER, HELD_OUT_THEN, LEARNT_LATER, apart_column, segment_columns
 from finlake.models.served import sigmoid
 
 
@@ -145,3 +147,34 @@ def test_a_budget_finds_what_a_loop_over_days_finds(scored):
                 assert (mine["fresh_alerts"][day], mine["fresh_correct"][day]) == (len(left), left["hit"].sum())
                 gone |= set(left.index[left["hit"] == 1])
     assert len(gone) > 20 and (mine["alerts"] <= 20).all()
+
+
+def test_what_a_model_knows_of_entities_it_never_learnt_from_is_told_apart(scored):
+    table = scored[0].copy()
+    hold_out = HoldOut(of="visitor", share=0.4)
+    spark = scored[1].sparkSession
+    visitors = spark.createDataFrame(table[["visitor"]].drop_duplicates())
+    held = {row["visitor"] for row in visitors.where(is_held_out(hold_out)).collect()}
+    apart = table["visitor"].isin(held)
+    rng = np.random.default_rng(4)
+    table["margin_finlake"] = np.where(apart, rng.normal(size=len(table)), table["margin_finlake"])
+    table["part"] = np.where(apart & table["part"].isin(["train", "choose"]), HELD_OUT, table["part"])
+    rows = spark.createDataFrame(table).withColumn(HELD_OUT, apart_column(hold_out))
+    counts = ev.counted(rows, ["finlake", "baseline_rule"], segments=[HELD_OUT])
+    case = use_case(policy={"approve_below": 0.02, "decline_above": 0.2})
+    case = case.model_copy(update={"split": case.split.model_copy(update={"hold_out": hold_out})})
+    found = ev.evaluate(counts, None, {"kind": "none"}, case, 7)
+    assert Evaluation.from_dict(found.to_dict()) == found
+
+    parts = {
+        LEARNT_LATER: table[(table["part"] == "test") & ~apart],
+        HELD_OUT_LATER: table[(table["part"] == "test") & apart],
+        HELD_OUT_THEN: table[table["part"] == HELD_OUT],
+    }
+    assert {way.segment: (way.rows, way.positives) for way in found.apart} == {
+        name: (len(part), part["label"].sum()) for name, part in parts.items()
+    }
+    area = {way.segment: way.figures["roc_auc.finlake"] for way in found.apart}
+    for name, part in parts.items():
+        assert area[name].value == pytest.approx(roc_auc_score(part["label"], part["margin_finlake"]), abs=2e-3)
+    assert area[LEARNT_LATER].low > 0.6 > area[HELD_OUT_LATER].value and area[HELD_OUT_THEN].value < 0.6

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 from feature_cases import PAYMENTS, REPORTS, Version, config, rows, versioned
 
+from finlake.config.use_case import HoldOut
 from finlake.features.decisions import decisions
 from finlake.features.labels import labels, positive_periods
-from finlake.features.splits import split_bounds
+from finlake.features.splits import Bounds, Span, split_bounds
 from finlake.features.training import training_set
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -75,3 +76,31 @@ def test_labels_are_what_was_known_then_and_parts_have_gaps_between_them(spark):
         "p10": ("choose", 0), "p11": ("choose", 0),
         "p14": ("test", 0), "p15": ("test", 0), "p16": ("test", 0),
     }  # fmt: skip
+
+
+def test_entities_held_out_are_in_neither_train_nor_choose(spark):
+    days, cards = 30, 40
+    seen = [
+        (f"{card}.{day}", f"card{card}", START + day * DAY, START + day * DAY)
+        for day in range(days)
+        for card in range(cards)
+    ]
+    decided = spark.createDataFrame(seen, "decision_key string, card string, event_ts timestamp, decision_ts timestamp")
+    known = decided.selectExpr("decision_key", "0 AS label", "true AS matured")
+    ends = [START + day * DAY for day in (10, 12, 20, 22, days)]
+    bounds = Bounds(Span(None, ends[0]), Span(ends[1], ends[2]), Span(ends[3], ends[4]))
+
+    def cards_of(hold_out: HoldOut | None) -> dict[str, set[str]]:
+        made = training_set(decided, known, bounds, START + 99 * DAY, hold_out)
+        assert made.count() == cards * (10 + 8 + 8)
+        found: dict[str, set[str]] = {}
+        for row in made.select("part", "card").distinct().collect():
+            found.setdefault(row["part"], set()).add(row["card"])
+        return found
+
+    everyone = cards_of(None)
+    assert everyone.keys() == {"train", "choose", "test"} and all(len(found) == cards for found in everyone.values())
+    apart = cards_of(HoldOut(of="card", share=0.25))
+    assert apart["train"] == apart["choose"] and not apart["train"] & apart["held_out"]
+    assert apart["train"] | apart["held_out"] == apart["test"] == everyone["test"]
+    assert 4 <= len(apart["held_out"]) <= 16

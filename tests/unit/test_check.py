@@ -105,6 +105,9 @@ MISTAKES = [
     (USE, ONLY, f"{ONLY}segments: [this.happened]\n", ["segments", "texts, numbers and yes/no"]),
     (USE, ONLY, f"{ONLY}segments: [this.outcome]\n", ["segments", "known later"]),
     (USE, ONLY, f"{ONLY}segments: [this.region, this.region]\n", ["segments", "twice"]),
+    (USE, "split: {", "split: {hold_out: {of: polcy_no}, ", ["split.hold_out.of", "did you mean 'policy_no'"]),
+    (USE, "split: {", "split: {hold_out: {of: outcome}, ", ["split.hold_out.of", "only known later"]),
+    (USE, "split: {", "split: {hold_out: {of: policy_no, share: 0.7}, ", ["split.hold_out.share", "0.5"]),
     (USE, "claims_30d >= 3 or", "claims_3d >= 3 or", ["baseline_rule", "'claims_30d'"]),
     (USE, "or this.claimed >", "or claimed >", ["write this.claimed"]),
     (
