@@ -40,11 +40,11 @@ jdk: $(READY) ## put a Java into .venv (setup does it where none is found)
 demo: $(READY) ## generate data, run the nightly job, show what came out
 	@$(BIN)/finlake demo $(ARGS)
 
-test: lint types unit ## lint, types, architecture and all tests (DATA=folder for the tests on real data)
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests/spark tests/jobs
+test: lint types unit ## lint, types, architecture and tests (DATA=folder for the tests on real data)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long" tests/spark tests/jobs
 
-long: $(READY) ## kill -9 in the middle of every step, and repair; with DATA=folder the public files too (not part of make test)
-	@$(BIN)/python -m pytest tests/long
+long: $(READY) ## what takes too long for make test: demo, three weeks, kill -9 in every step; DATA=folder for the public files
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m long tests/spark tests/jobs tests/long
 
 unit: $(READY) ## the tests that need no Spark, in seconds
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests/unit

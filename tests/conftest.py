@@ -52,11 +52,16 @@ def forget_lakes(session: SparkSession) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that share a costly lake run in one worker, and start first; the others go where there is room."""
+    """Files that share a costly lake run in one worker, and start first; the others go where there is room.
+
+    All of tests/long is `long`.
+    """
 
     def shared(item: pytest.Item) -> str:
         return next((name for name in COSTLY if name in getattr(item, "fixturenames", ())), "")
 
     for item in items:
+        if item.path.parent.name == "long":
+            item.add_marker(pytest.mark.long)
         item.add_marker(pytest.mark.xdist_group(shared(item) or item.nodeid.partition("::")[0]))
     items.sort(key=lambda item: (*COSTLY, "").index(shared(item)))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
 from ruamel.yaml import YAML
 
+from benchmarks.measure import line
 from finlake.config import Config, FeatureGroup, load
 from finlake.config.load import plain
 from finlake.features.definitions import definition_digest, select
@@ -53,27 +56,30 @@ def stored_rows(
     features = list(select(use_case, config).outputs)
     kept = work / f"{example}-{definition_digest(use_case, config)[:12]}.parquet"
     if not kept.exists():
-        _compute(config, outcome, kept.with_suffix(".part"), say)
+        say(f"{example}: computing {len(features)} features")
+        arguments = (example, data, Path(config.target.lake), further, outcome, kept.with_suffix(".part"))
+        with ProcessPoolExecutor(1, get_context("spawn")) as process:  # a Spark session serves one lake
+            process.submit(_compute, *arguments).result()
         kept.with_suffix(".part").rename(kept)
     say(f"{example}: {len(features)} features from {kept}")
     return pd.read_parquet(kept).sort_values("decision_key", ignore_index=True), features
 
 
-def _compute(config: Config, outcome: Sequence[str], kept: Path, say: Callable[[str], None]) -> None:
+def _compute(example: str, data: Path, lake_folder: Path, further: str, outcome: Sequence[str], kept: Path) -> None:
     from pyspark.sql import functions as F
 
     from finlake.features.decisions import key_text
     from finlake.lakehouse import open_lake
 
+    config = configuration(example, data, lake_folder, further)
     lake = open_lake(config)
     (use_case,) = config.use_cases.values()
     source, name = config.source(use_case.score.each), use_case.use_case
     now = (config.target.as_of or datetime.now(UTC)).replace(tzinfo=UTC)
     for step in ("ingest", "refine", "features"):
-        say(f"{name}: {step}")
+        line(f"{name}: {step}")
         arguments = {"use_case": name} if step == "features" else {}
         run_step(Step(lake, config, now, step), load_step(step), arguments)
-    say(f"{name}: keeping the features")
     became = (
         lake.read(f"silver.{source.source}")
         .where("known_to IS NULL")

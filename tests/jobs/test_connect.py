@@ -8,9 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.jobs.conftest import ROOT, walk_plans
 from tests.jobs.one_run import FEATURES, OneRun, digests
 from tests.jobs.small_lake import AS_OF, write_small_lake
+
+pytestmark = pytest.mark.long
 
 STEPS = """
 import json, sys

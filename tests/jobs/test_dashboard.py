@@ -10,6 +10,8 @@ import pytest
 from finlake.lakehouse.names import tables_in
 from tests.jobs.conftest import Demo
 
+pytestmark = pytest.mark.long
+
 RESOURCES = Path(__file__).parents[2] / "resources"
 DASHBOARDS = {
     path.name.partition(".")[0]: json.loads(path.read_text("utf-8")) for path in RESOURCES.glob("*.lvdash.json")

@@ -11,6 +11,8 @@ import pytest
 
 from tests.jobs.conftest import ROOT, Demo, finlake
 
+pytestmark = pytest.mark.long
+
 
 def test_the_demo_ends_in_figures_that_are_all_recorded(demo: Demo):
     assert "DATA" in demo.page and "adds up" in demo.page and "DOES NOT" not in demo.page

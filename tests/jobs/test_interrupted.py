@@ -5,10 +5,14 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.jobs.conftest import FINLAKE, ROOT, walk_plans
 from tests.jobs.killing import killed
 from tests.jobs.one_run import OneRun, digests
 from tests.jobs.small_lake import AS_OF, write_small_lake
+
+pytestmark = pytest.mark.long
 
 
 def test_a_killed_job_and_two_at_once_leave_what_one_run_leaves(spark, one_run: OneRun, tmp_path: Path) -> None:

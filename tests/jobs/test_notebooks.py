@@ -45,6 +45,7 @@ def test_a_notebook_is_in_source_format_and_short(path: Path):
     assert len(text.splitlines()) <= 110
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_a_notebook_runs_without_an_installation(path: Path, demo: Demo):
     environment = {**os.environ, "FINLAKE_LAKE": str(demo.lake), "FINLAKE_CONF": str(demo.conf)}

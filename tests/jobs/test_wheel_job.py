@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.jobs.one_run import OneRun
+
+pytestmark = pytest.mark.long
 
 
 def test_every_task_runs_from_the_installed_wheel(spark, one_run: OneRun) -> None:

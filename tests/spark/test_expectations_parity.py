@@ -14,6 +14,8 @@ from finlake.contracts.checks import BatchCounts, ask, tally
 from finlake.contracts.expectations import Setting, compile_expectation
 from finlake.contracts.vocabulary import REFUSED, ROW_ARGUMENTS, TABLE_EXPECTATIONS
 
+pytestmark = pytest.mark.long
+
 NAN, INF = float("nan"), float("inf")
 SCHEMA = "id int, n double, m double, i bigint, j bigint, t string, u string, d timestamp, e timestamp"
 SOME = datetime(2025, 1, 1)

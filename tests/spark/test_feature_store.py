@@ -55,6 +55,7 @@ def step_at(lake: Lake, number: int, conf=CONF) -> Step:
     return Step(lake, conf, NOWS[number], "features")
 
 
+@pytest.mark.long
 def test_a_stream_ends_in_what_a_rebuild_gives_also_with_new_checkpoints(lake: Lake) -> None:
     deliver_all(lake, SEED, KEYS, 0)
     features(step_at(lake, 0), "fraud")
@@ -80,6 +81,7 @@ def held(step: Step) -> dict[str, list[tuple]]:
         return {t.name: [row for e in entities for row in store.window(t.name, e, None, 2**62)] for t in tables}
 
 
+@pytest.mark.long
 def test_a_publication_of_what_changed_is_a_publication_of_all(lake: Lake) -> None:
     deliver_all(lake, SEED, KEYS, 0)
     step = step_at(lake, 0)
@@ -142,6 +144,7 @@ def test_verify_finds_a_planted_difference_and_agreement_of_all_else(lake: Lake)
     assert not [name for name in lake.tables() if "verify" in name]
 
 
+@pytest.mark.long
 def test_definitions_by_which_a_model_decides_stay_beside_the_new_ones(lake: Lake) -> None:
     deliver_all(lake, SEED, KEYS, 0)
     features(step_at(lake, 0), "fraud")

@@ -180,6 +180,7 @@ def test_a_run_that_was_stopped_is_finished_by_the_next_one(lake: Lake) -> None:
     assert sorted(row["id"] for row in rows(lake, "gone")) == ["1", "2"]
 
 
+@pytest.mark.long
 def test_a_file_that_was_read_wrongly_is_read_again_and_takes_the_place_of_its_rows(lake: Lake) -> None:
     put(lake, "pay/a.csv", "id;at;card;note\n1;2030-01-01;;'x;y'\n2;2030-01-01;;z\n")
     put(lake, "pay/b.csv", "id;at;card;note\n3;2030-01-01;;b\n")

@@ -31,6 +31,8 @@ from finlake.simulation.laundering.incidents import BEHAVIOURS, THRESHOLD
 from finlake.simulation.laundering.transfers import finish
 from finlake.simulation.laundering.world import Bank, accounts
 
+pytestmark = pytest.mark.long
+
 CONF = Path(__file__).parents[2] / "examples" / "laundering"
 META = {"_extra": "map<string,string>", "_corrupt": "string", "_source": "string", "_file": "string"}
 META = {**META, "_file_digest": "string", "_row": "bigint", "_arrived_at": "timestamp"}

@@ -110,6 +110,7 @@ def same(mine: object, other: object) -> bool:
     )
 
 
+@pytest.mark.long
 def test_every_feature_is_what_brute_force_finds_in_the_edges_known_then(snapshots) -> None:
     found = {(a, moment): row for moment in MOMENTS for a, row in expected(RANDOM, BAD, moment).items()}
     assert snapshots.keys() == found.keys()
@@ -119,6 +120,7 @@ def test_every_feature_is_what_brute_force_finds_in_the_edges_known_then(snapsho
     assert len({row["propagated_risk"] for row in found.values()}) > 20
 
 
+@pytest.mark.long
 def test_what_becomes_known_later_changes_no_earlier_snapshot_in_any_partitioning(spark, stage, snapshots) -> None:
     labels = [(account, since, MOMENTS[1]) for account, since in BAD.items()] + [
         ("1-a", LATER, None),

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import pytest
 from tests.spark.feature_cases import Version, config, world
 from tests.spark.feature_deliveries import NOWS, deliver_all, deliveries
 
@@ -16,6 +17,8 @@ from finlake.pipelines.features import features
 from finlake.pipelines.networks import networks
 from finlake.pipelines.step import Step
 from finlake.pipelines.verify import verify
+
+pytestmark = pytest.mark.long
 
 NETWORK = {
     "network": "shopping", "about": "Which cards pay which shops.", "account": ["card", "shop"],

@@ -105,6 +105,7 @@ def test_mostly_is_the_limit_of_the_batch_and_a_missing_partner_table_is_a_warni
     assert set(house.reasons()["day1000000000000-1"][0].split(": ")[0:1]) == {"the batch was held back"}
 
 
+@pytest.mark.long
 def test_a_column_added_to_the_contract_is_found_among_what_arrived(lake, tmp_path):
     house = House(lake, tmp_path, payments())
     house.receive("day1", [row("p1", amount="x", _extra={"Note": "late"}), row("p2", _extra={"Note": "n"})])
@@ -122,6 +123,7 @@ def test_a_column_added_to_the_contract_is_found_among_what_arrived(lake, tmp_pa
     assert [r["_released_at"] for r in released] == [datetime(2025, 10, 15)]
 
 
+@pytest.mark.long
 def test_another_key_or_clock_is_refused_until_silver_is_made_again(lake, tmp_path):
     house = House(lake, tmp_path, payments())
     house.receive("day1", [row("p1"), row("p1", holder="Bo"), row("p2", amount="x")])
@@ -139,6 +141,7 @@ def test_another_key_or_clock_is_refused_until_silver_is_made_again(lake, tmp_pa
     assert house.refine() == {"rows": {}}
 
 
+@pytest.mark.long
 def test_an_old_view_can_be_made_again_after_a_correction_and_vacuum(lake, tmp_path):
     house = House(lake, tmp_path, payments())
     house.receive("day1", [row("p1"), row("p2")])
@@ -165,6 +168,7 @@ def test_an_old_view_can_be_made_again_after_a_correction_and_vacuum(lake, tmp_p
     assert detail["clusteringColumns"] == ["number"]
 
 
+@pytest.mark.long
 def test_a_condition_no_row_can_stop_and_a_rule_nobody_can_compute(lake, tmp_path):
     rules = [
         {

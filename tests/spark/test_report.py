@@ -23,8 +23,8 @@ from tests.conftest import forget_lakes
 
 from finlake.config import Config, Target
 from finlake.lakehouse import Lake, open_lake
-from finlake.models.evaluation import wilson
 from finlake.models.metrics import psi
+from finlake.models.periods import wilson
 from finlake.pipelines.view_words import COLUMNS
 from finlake.reporting import build_report
 

@@ -21,6 +21,8 @@ from finlake.simulation.payments import payments
 from finlake.simulation.reports import reports
 from finlake.simulation.world import CLOCK, Cast, World, cards, customers
 
+pytestmark = pytest.mark.long
+
 
 def paid(spark: SparkSession, size: int = 5_000, seed: int = 7) -> tuple[World, Cast, DataFrame]:
     world = World.sized(size, seed)

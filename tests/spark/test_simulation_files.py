@@ -22,6 +22,8 @@ from finlake.simulation.dirt import KIND, SENT, Spoil, soil
 from finlake.simulation.draws import Draws
 from finlake.simulation.generate import DELIVERIES
 
+pytestmark = pytest.mark.long
+
 CONF = Path(__file__).parents[2] / "conf"
 SIZES = {"payments": 6_000, "loans": 600, "seed": 7}
 
