@@ -103,7 +103,8 @@ def test_segments_and_entities_are_counted_with_the_days(scored):
         and tested[tested["by"] == "entity"]["day"].isna().all()
     )
     named = tested[tested["by"] == "segment_0"]["segment"].unique()
-    largest = table.query("part == 'train'")["visitor"].value_counts().head(8).index
+    counted = table.query("part == 'train'")["visitor"].value_counts()
+    largest = sorted(counted.index, key=lambda visitor: (-counted[visitor], visitor))[:8]
     assert "visitor = other" in named and set(named) <= {f"visitor = {v}" for v in largest} | {"visitor = other"}
     visits = tested[(tested["by"] == "segment_1") & (tested["model"] == "finlake")].groupby("segment")["rows"].sum()
     trained = table.query("part == 'train'")["visits_1h"]
@@ -113,10 +114,10 @@ def test_segments_and_entities_are_counted_with_the_days(scored):
 
 
 def test_unknown_values_are_a_segment_of_their_own_and_times_are_refused(scored):
-    frame = scored[1].withColumn("channel", F.when(F.col("decision_key") > "d004000", "web"))
+    frame = scored[1].withColumn("channel", F.when(F.col("decision_key") > "d002000", "web"))
     rows = frame.select(segment_columns(frame, ["this.channel"])["this.channel"].alias("s")).distinct().collect()
     assert {row["s"] for row in rows} == {"channel = web", "channel unknown"}
-    flag = frame.withColumn("flag", (F.col("decision_key") > "d004000").cast("double"))
+    flag = frame.withColumn("flag", (F.col("decision_key") > "d002000").cast("double"))
     rows = flag.select(segment_columns(flag, ["flag"])["flag"].alias("s")).distinct().collect()
     assert {row["s"] for row in rows} == {"flag = 0", "flag = 1"}
     with pytest.raises(TrainingError, match=r"segments: 'this\.day' is date"):
@@ -146,7 +147,7 @@ def test_a_budget_finds_what_a_loop_over_days_finds(scored):
                 left = order[~order.index.isin(gone)].head(20)
                 assert (mine["fresh_alerts"][day], mine["fresh_correct"][day]) == (len(left), left["hit"].sum())
                 gone |= set(left.index[left["hit"] == 1])
-    assert len(gone) > 20 and (mine["alerts"] <= 20).all()
+        assert (len(gone) > 20) == (model == "finlake") and (mine["alerts"] <= 20).all()
 
 
 def test_what_a_model_knows_of_entities_it_never_learnt_from_is_told_apart(scored):
