@@ -11,10 +11,12 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fcntl import F_DUPFD, fcntl
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,11 @@ _FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-dev-shm-usage", "--no-first-run",
     "--disable-extensions", "--disable-background-networking", "--remote-debugging-pipe",
 )  # fmt: skip
+
+# Chromium reads from 3 and writes to 4.
+_START = (
+    "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
+)
 
 
 def pytest_markeval_namespace() -> dict[str, Any]:
@@ -159,9 +166,11 @@ def chromium() -> Iterator[Browser]:
     with tempfile.TemporaryDirectory(prefix="chromium", ignore_cleanup_errors=True) as folder:
         (their_in, our_out), (our_in, their_out) = os.pipe(), os.pipe()
         command = [found, *_FLAGS, f"--user-data-dir={folder}", "about:blank"]
-        # Chromium reads from 3 and writes to 4
-        shell = ["sh", "-c", f'exec "$@" 3<&{their_in} 4>&{their_out}', "sh", *command]
-        process = subprocess.Popen(shell, pass_fds=(their_in, their_out), stderr=subprocess.DEVNULL)
+        ends = [fcntl(end, F_DUPFD, 10) for end in (their_in, their_out)]  # above those they are copied to
+        start = [sys.executable, "-c", _START, *map(str, ends), *command]
+        process = subprocess.Popen(start, pass_fds=ends, stderr=subprocess.DEVNULL)
+        for end in ends:
+            os.close(end)
         os.close(their_in)
         os.close(their_out)
         try:

@@ -33,6 +33,8 @@ _LOCAL = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.rdd.compress": "false",
+    # A laptop that slept for two minutes would not be trusted by its own session any more, which then answers nothing.
+    "spark.storage.blockManagerHeartbeatTimeoutMs": "30d",
 }
 # They print Java's stack, and received values with it, before the error that says the same in a sentence.
 _LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
