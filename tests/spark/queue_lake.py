@@ -127,7 +127,7 @@ def _alert(use_case: str, number: int, place: int) -> tuple[Any, ...]:
 
 
 def _score(use_case: str, number: int, place: int, alert: tuple[Any, ...]) -> tuple[Any, ...]:
-    drifted = alert[8] + (0.8 if number > 25 else 0.0)
+    drifted = alert[8] + (2.0 if number > 25 else 0.0)
     return (
         f"s{number}{place}", use_case, alert[4], alert[3], alert[5], alert[6], alert[7], drifted, "pass" if place == 5 else "alert", "first",
         alert[9], alert[10], SAID, use_case, "1", "f", {}, "r1", alert[6],

@@ -24,9 +24,10 @@ EVENING = datetime(2025, 5, 2, 19, tzinfo=UTC)
 
 def test_a_new_champion_at_noon_does_not_raise_yesterdays_alerts_again(lake: Lake) -> None:
     fill(lake, 6000)
+    model = {"search": {"trials": 3, "rows": 3000}, "workers": 2}
     for number, features in enumerate((FEATURES, ["noise", "share_30d"])):
         step = make_step(lake, "train", f"train-{number}")
-        train_on(step, use_case(), "features.training_late_visits", features, definition="f1")
+        train_on(step, use_case(model=model), "features.training_late_visits", features, definition="f1")
     registry = Registry(step.config.target, lake.root, NAME)
     promote(make_step(lake, "promote", "promote"), NAME)
 

@@ -129,6 +129,7 @@ def test_a_model_is_trained_promoted_and_scores_once(lake):
         score(make_step(lake, "score", "run-g"), "late_visits")
 
 
+@pytest.mark.long
 def test_an_approval_counts_after_a_newer_version_came_and_review_scores_are_decided_then(lake):
     fill(lake, 3000)
 
@@ -158,6 +159,7 @@ def test_an_approval_counts_after_a_newer_version_came_and_review_scores_are_dec
     assert lake.read("ops.gates").count() == gates
 
 
+@pytest.mark.long
 def test_folds_optuna_value_weights_and_a_fit_on_the_driver_end_in_a_calibrated_model(lake):
     fill(lake, 3000)
     search = {"engine": "optuna", "trials": 6, "rows": 3000, "stop_poor": True, "folds": {"count": 2}}

@@ -115,6 +115,7 @@ def test_what_was_reported_is_not_reported_again(decided):
     )
 
 
+@pytest.mark.long
 def test_the_step_reports_each_period_once_and_keeps_what_it_said(lake, decided):
     table, scores, _ = decided
     source = Source(

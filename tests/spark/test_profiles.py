@@ -12,6 +12,7 @@ from test_report import tags
 
 from finlake.features.definitions import definition_digest
 from finlake.lakehouse import Lake
+from finlake.models.records import MODELS
 from finlake.monitoring.edges import edges, place
 from finlake.monitoring.profiles import SHARES, current, fixed_edges, profiles
 from finlake.pipelines.profile import blocking, first_periods, periods_inside, profile
@@ -98,10 +99,11 @@ def test_periods_follow_the_calendar_of_the_zone() -> None:
 
 def champion(lake: Lake, trained: str) -> None:
     """What training and promotion leave behind of the model in charge."""
-    lake.append(
-        "ops.models",
-        lake.spark.createDataFrame([("fraud", "r1", "champion")], "use_case string, run_id string, alias string"),
+    row = lake.spark.createDataFrame(
+        [("fraud", "1", "r1", "champion")], "use_case string, version string, run_id string, alias string"
     )
+    models = lake.spark.createDataFrame([], MODELS)
+    lake.append("ops.models", models.unionByName(row, allowMissingColumns=True))
     split = [("fraud", "r1", "split.train", trained), ("fraud", "r1", "split.test", "2025-08-01 to 2025-08-02")]
     lake.append(
         "ops.figures", lake.spark.createDataFrame(split, "use_case string, run_id string, figure string, text string")

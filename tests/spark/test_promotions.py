@@ -115,6 +115,7 @@ def cut_everywhere(lake: Lake, work: Callable[[Lake], object], again: Callable[[
     return ends[-1]
 
 
+@pytest.mark.long
 def test_a_promotion_or_rollback_that_is_stopped_anywhere_ends_like_one_that_is_not(judged: Lake) -> None:
     lake, registry = judged, registry_of(judged)
     before = lake.read("ops.models").toPandas()
@@ -165,6 +166,7 @@ def test_a_promotion_or_rollback_that_is_stopped_anywhere_ends_like_one_that_is_
         assert registry.version_at(CHAMPION) == "1" and record(lake) == end["moves"]
 
 
+@pytest.mark.long
 def test_a_champion_is_rolled_back_and_comes_back_only_by_approval(judged: Lake) -> None:
     lake, registry = judged, registry_of(judged)
     assert registry.version_at(CHAMPION) == "1" and record(lake) == [("1", "promoted", "")]

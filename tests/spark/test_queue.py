@@ -121,6 +121,7 @@ def test_alerts_are_carried_settled_corrected_and_expire(lake):
     assert tables(lake) == before
 
 
+@pytest.mark.long
 def test_a_run_that_ends_between_two_writes_is_made_good_by_the_next(spark, lake):
     write_scores(lake)
     write_verdicts(lake, ("B", "F", datetime(2025, 4, 2, 10), morning(3), None))

@@ -106,7 +106,7 @@ WORDS = {
                                 "(PSI)"),
     "models/lapse.html": ("Why not", "2025-08: 1.36 [1.14–1.54]", "not promoted"),
     "data.html": ("adds up", "the policy exists", "broken rule: claims are not negative", "the file is cut off", "arrived as agreed", "tier"),
-    "runs.html": ("nightly", "silver.claims", "rows kept, although"),
+    "runs.html": ("nightly", "ops.batches", "rows kept, although"),
 }  # fmt: skip
 
 

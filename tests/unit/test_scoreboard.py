@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from benchmarks.scoreboard import handbook
+from benchmarks.scoreboard import handbook, lendingclub
 from benchmarks.scoreboard.board import Reads, Result, markdown, save
 from benchmarks.scoreboard.boosted import RANKING, Setting, boosted, drawn
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -74,6 +74,31 @@ def test_choosing_never_reads_a_test_row() -> None:
     first_test = min(handbook.STARTS) + timedelta(days=14)
     assert max(handbook.BEFORE) + timedelta(days=20) < first_test
     assert len(handbook.STARTS) == len(handbook.BEFORE) == 4
+
+
+def test_a_charge_off_comes_150_days_after_the_last_payment_and_counts_as_early_within_a_year() -> None:
+    issued = np.array(["2009-12-01"] * 4, "datetime64[D]")
+    paid = np.array(["2010-07-01", "2010-07-04", "NaT", "2010-01-01"], "datetime64[D]")
+    bad = np.array([1, 1, 1, 0], "float32")  # 28 November, 1 December, never paid, paid back
+    assert list(lendingclub._charged_off_early(issued, bad, paid)) == [1, 0, 1, 0]
+    assert np.datetime64("2009-12-31") + np.timedelta64(366, "D") <= np.datetime64(lendingclub.TEST)
+
+
+def test_choosing_a_loan_model_never_reads_a_test_loan(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    draw = np.random.default_rng(2)
+    rows = pd.DataFrame({"event_ts": pd.date_range("2008-01-01", "2011-12-31", periods=600)})
+    bad = draw.random(600) < 0.3
+    rows = rows.assign(
+        loan_status=np.where(bad, "Charged Off", "Fully Paid"), last_pymnt_d=rows["event_ts"], a=draw.normal(size=600)
+    )
+    said: list[str] = []
+    monkeypatch.setattr(lendingclub, "SETTINGS", [Setting(depth=2, rate=0.3, rounds=5, child=0)] * 2)
+    lendingclub.results(rows, ["a", "grade_number"], Reads(tmp_path / "one.json"), said.append)
+    other = rows.assign(loan_status=np.where(rows["event_ts"] < lendingclub.TEST, rows["loan_status"], "Charged Off"))
+    again: list[str] = []
+    other.loc[599, "loan_status"] = "Fully Paid"
+    lendingclub.results(other, ["a", "grade_number"], Reads(tmp_path / "two.json"), again.append)
+    assert [text for text in said if "validation" in text] == [text for text in again if "validation" in text]
 
 
 def test_measures_equal_scikit_learn_with_rows_repeated_as_their_days_are_drawn() -> None:
