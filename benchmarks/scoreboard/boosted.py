@@ -42,7 +42,7 @@ def boosted(
     matrix: np.ndarray, label: np.ndarray, setting: Setting, increases: Sequence[int] = ()
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Fits the setting's seeds; gives the mean log odds of rows. NaN is missing; `increases`: 1, 0 or -1 a column."""
-    fixed = {
+    fixed: dict[str, object] = {
         "objective": "binary:logistic", "tree_method": "hist" if setting.bins else "exact", "max_depth": setting.depth,
         "eta": setting.rate, "min_child_weight": setting.child, "subsample": setting.rows, "lambda": setting.ridge,
         "colsample_bytree": setting.columns, "nthread": THREADS, "verbosity": 0,

@@ -51,13 +51,14 @@ def stored_rows(
     Returns:
         rows in order of decision_key, and the names of the features.
     """
-    config = configuration(example, data, work / f"lake-{example}", further)
+    lake = work / f"lake-{example}"
+    config = configuration(example, data, lake, further)
     (use_case,) = config.use_cases.values()
     features = list(select(use_case, config).outputs)
     kept = work / f"{example}-{definition_digest(use_case, config)[:12]}.parquet"
     if not kept.exists():
         say(f"{example}: computing {len(features)} features")
-        arguments = (example, data, Path(config.target.lake), further, outcome, kept.with_suffix(".part"))
+        arguments = (example, data, lake, further, outcome, kept.with_suffix(".part"))
         with ProcessPoolExecutor(1, get_context("spawn")) as process:  # a Spark session serves one lake
             process.submit(_compute, *arguments).result()
         kept.with_suffix(".part").rename(kept)

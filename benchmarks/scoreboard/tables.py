@@ -31,8 +31,8 @@ def _taiwan(data: Path, reads: Reads, say: Say) -> Result:
 
 
 def _german(data: Path, reads: Reads, say: Say) -> Result:
-    table = pd.read_csv(data / "credit" / "german.data.gz", sep=r"\s+", header=None)
-    label = (table.pop(20) == 2).to_numpy("float32")
+    table = pd.read_csv(data / "credit" / "german.data.gz", sep=r"\s+", header=None).add_prefix("c")
+    label = (table.pop("c20") == 2).to_numpy("float32")
     score = _out_of_fold(pd.get_dummies(table).to_numpy("float32"), label, SMALL, 10)
     return _row(
         "German credit", "10-fold cross-validation", score, label, _random_blocks(len(label)), SMALL, {}, reads, say

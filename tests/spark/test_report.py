@@ -190,7 +190,7 @@ def test_a_browser_draws_every_page_without_complaint(built: Built, browser: Bro
 def test_the_browser_would_have_complained(tmp_path: Path, browser: Browser) -> None:
     page = tmp_path / "bad.html"
     page.write_text(
-        "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'\"><script>1</script><img src='http://localhost:9/x.png'>"
+        "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'; style-src 'unsafe-inline'\"><script>1</script><img src='http://localhost:9/x.png'>"
         "<p style='position:absolute;left:900px'>far</p><svg width='300' height='100'></svg>"
     )
     seen = browser.open(page, 390)
