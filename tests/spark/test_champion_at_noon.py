@@ -7,13 +7,15 @@ from datetime import UTC, datetime
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 from synthetic import FEATURES, use_case
-from test_model_steps import fill, make_step
+from test_model_steps import fill
+from test_model_steps import make_step as made_step
 
 from finlake.lakehouse import Lake
 from finlake.models.frames import block_day
 from finlake.models.registry import CHAMPION, Registry
 from finlake.pipelines.promote import promote
 from finlake.pipelines.score import score
+from finlake.pipelines.step import Step
 from finlake.pipelines.train import train_on
 
 NAME = "late_visits"
@@ -21,13 +23,28 @@ MORNING = datetime(2025, 5, 2, 5, 30, tzinfo=UTC)  # the queue of 2 May has open
 NOON = datetime(2025, 5, 2, 11, tzinfo=UTC)
 EVENING = datetime(2025, 5, 2, 19, tzinfo=UTC)
 
+CASE = use_case(
+    model={"search": {"trials": 3, "rows": 3000}, "workers": 2},
+    policy={
+        "alerts_per_day": 40,
+        "one_alert_per": "visitor",
+        "queue_opens": "07:00 Europe/Berlin",
+        "value": "this.sum",
+    },
+)
+
+
+def make_step(lake: Lake, name: str, run: str, **given: datetime) -> Step:
+    step = made_step(lake, name, run, **given)
+    step.config.use_cases[NAME] = CASE
+    return step
+
 
 def test_a_new_champion_at_noon_does_not_raise_yesterdays_alerts_again(lake: Lake) -> None:
     fill(lake, 6000)
-    model = {"search": {"trials": 3, "rows": 3000}, "workers": 2}
     for number, features in enumerate((FEATURES, ["noise", "share_30d"])):
         step = make_step(lake, "train", f"train-{number}")
-        train_on(step, use_case(model=model), "features.training_late_visits", features, definition="f1")
+        train_on(step, CASE, "features.training_late_visits", features, definition="f1")
     registry = Registry(step.config.target, lake.root, NAME)
     promote(make_step(lake, "promote", "promote"), NAME)
 
@@ -38,7 +55,7 @@ def test_a_new_champion_at_noon_does_not_raise_yesterdays_alerts_again(lake: Lak
         return set(standing().select("decision_key", "entity", "day", "model_version").collect())
 
     def standing() -> DataFrame:
-        scores = lake.read("scores.late_visits").withColumn("day", block_day(use_case()))
+        scores = lake.read("scores.late_visits").withColumn("day", block_day(CASE))
         return scores.where("kind = 'first' AND decision = 'alert'")
 
     morning = scored("morning", "1", MORNING)
@@ -59,4 +76,4 @@ def test_a_new_champion_at_noon_does_not_raise_yesterdays_alerts_again(lake: Lak
     # the queue that was open at noon: one budget and one alert for an entity, whoever was in charge
     by_day = standing().groupBy("day").agg(F.count("*").alias("alerts"), F.count_distinct("entity").alias("entities"))
     for row in by_day.collect():
-        assert row["alerts"] == row["entities"] <= use_case().policy.alerts_per_day
+        assert row["alerts"] == row["entities"] <= CASE.policy.alerts_per_day

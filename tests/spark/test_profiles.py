@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 from feature_cases import config
+from report_lake import evaluation
 from test_report import tags
 
 from finlake.features.definitions import definition_digest
 from finlake.lakehouse import Lake
+from finlake.lakehouse.ops import FIGURES
 from finlake.models.records import MODELS
 from finlake.monitoring.edges import edges, place
 from finlake.monitoring.profiles import SHARES, current, fixed_edges, profiles
@@ -99,15 +102,14 @@ def test_periods_follow_the_calendar_of_the_zone() -> None:
 
 def champion(lake: Lake, trained: str) -> None:
     """What training and promotion leave behind of the model in charge."""
-    row = lake.spark.createDataFrame(
-        [("fraud", "1", "r1", "champion")], "use_case string, version string, run_id string, alias string"
-    )
-    models = lake.spark.createDataFrame([], MODELS)
-    lake.append("ops.models", models.unionByName(row, allowMissingColumns=True))
+    row = (
+        "fraud", "fraud", "1", "d", "r1", "m", {}, {}, "d", "t", ["spend_1d"], "", json.dumps(evaluation()), MONDAY,
+        "champion", "champion", [], MONDAY, MONDAY, "s",
+    )  # fmt: skip
+    lake.append("ops.models", lake.spark.createDataFrame([row], MODELS))
     split = [("fraud", "r1", "split.train", trained), ("fraud", "r1", "split.test", "2025-08-01 to 2025-08-02")]
-    lake.append(
-        "ops.figures", lake.spark.createDataFrame(split, "use_case string, run_id string, figure string, text string")
-    )
+    figures = lake.spark.createDataFrame(split, "use_case string, run_id string, figure string, text string")
+    lake.append("ops.figures", lake.spark.createDataFrame([], FIGURES).unionByName(figures, allowMissingColumns=True))
 
 
 def test_the_reference_is_whole_periods_of_the_training() -> None:
