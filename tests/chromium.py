@@ -63,7 +63,9 @@ def program() -> str | None:
 def _installed() -> str | None:
     if given := os.environ.get("FINLAKE_CHROMIUM"):
         return given
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/bin"))  # where the package puts it
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next(filter(None, (shutil.which(name, path=path) for name in names)), None)
 
 
 @dataclass
