@@ -154,7 +154,7 @@ def _use_case(figures: Figures, use_case: UseCase) -> Iterator[str]:
             )
             yield f"   {words:24}{cells}"
     notes = [figure.text for _, figure in figures.starting("note.", name) if figure.text]
-    yield "   " + " · ".join([*notes, "brackets: 95%, days resampled"])
+    yield "   " + " · ".join([*notes, "brackets: 95% intervals"])
     for _, gate in figures.starting("gate.", name):
         yield f"   gate {gate.text}"
 
