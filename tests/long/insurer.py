@@ -52,7 +52,7 @@ split: {train: 240d, choose: 30d, test: 60d, gap_before_each: 14d}
 baseline_rule: "claims_30d >= 3"
 model:
   search: {trials: 2}
-  only_decreases_with: [this_claimed]
+  only_decreases_with: [this_claimed, claimed_vs_usual]
 policy:
   alerts_per_day: 3
   one_alert_per: policy_no
@@ -160,7 +160,7 @@ class Insurer:
         self._write(f"verdicts/verdicts_{day:02d}.csv", lines, day)
 
     def learn_better(self) -> None:
-        """A data scientist finds the wrong constraint."""
+        """A data scientist finds the wrong constraints."""
         self.use_case.write_text(self.use_case.read_text("utf-8").replace("only_decreases_with", "only_increases_with"))
 
     @staticmethod
