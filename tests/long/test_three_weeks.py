@@ -93,7 +93,7 @@ def test_three_weeks_of_nights(spark, tmp_path: Path) -> None:
 
 def _data_arrived(weeks: Weeks) -> None:
     assert not weeks.demo.query("SELECT * FROM ops.batches WHERE NOT adds_up")
-    assert [row["claim_no"] for row in weeks.demo.query("SELECT claim_no FROM quarantine.claims")] == ["c99999"]
+    assert weeks.demo.query("SELECT count(*) AS n FROM quarantine.claims WHERE _released_at IS NULL")[0]["n"] == 1
     new = [after - before for before, after in zip(weeks.scored, weeks.scored[1:], strict=False)]
     assert new[WITHOUT_DATA - 1] == 0 and new[WITHOUT_DATA] == 16
     assert all(count == 8 for place, count in enumerate(new, 1) if place not in (WITHOUT_DATA, WITHOUT_DATA + 1))
