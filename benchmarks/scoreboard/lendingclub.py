@@ -28,7 +28,9 @@ DOWN = ("income",)
 EARLY = 12  # months within which a charge-off is looked for, where outcomes must be known
 
 
-def results(rows: pd.DataFrame, features: Sequence[str], reads: Reads, say: Say) -> list[Result]:
+def results(
+    rows: pd.DataFrame, features: Sequence[str], reads: Reads, say: Say, settings: Sequence[Setting] = SETTINGS
+) -> list[Result]:
     """Two rows on the same test loans, those issued in 2011, with their outcome in the end.
 
     `rows`: event_ts (month of issue), loan_status, last_pymnt_d, features.
@@ -50,7 +52,7 @@ def results(rows: pd.DataFrame, features: Sequence[str], reads: Reads, say: Say)
     made = []
     for protocol, label, halves, note in runs:
         learnt = issued < np.datetime64(halves[-1])
-        setting = _chosen(matrix, label, issued, halves, signs, say, protocol)
+        setting = _chosen(matrix, label, issued, halves, signs, settings, say, protocol)
         score = boosted(matrix[learnt], label[learnt], setting, signs)(matrix[test])
         count = reads.count("lendingclub")
         figures = _measured(score, bad[test], issued[test])
@@ -78,13 +80,14 @@ def _chosen(
     issued: np.ndarray,
     halves: Sequence[str],
     signs: Sequence[int],
+    settings: Sequence[Setting],
     say: Say,
     about: str,
 ) -> Setting:
     """The setting with the highest mean ROC AUC over half-years, each learnt from all loans issued before it."""
     days = np.array(halves, "datetime64[D]")
     best: tuple[float, Setting] | None = None
-    for setting in SETTINGS:
+    for setting in settings:
         each = []
         for begins, ends in pairwise(days):
             before, choose = issued < begins, (issued >= begins) & (issued < ends)

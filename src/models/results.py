@@ -42,9 +42,7 @@ class Evaluation:
     stability_by: dict[str, list[PeriodResult]]
     curves: dict[str, list[list[float]]] = field(default_factory=dict)
     segments: dict[str, list[SegmentResult]] = field(default_factory=dict)  # by what `segments` of the use case names
-    apart: list[SegmentResult] = field(
-        default_factory=list
-    )  # entities learnt from or held out, later or in train's days
+    apart: list[SegmentResult] = field(default_factory=list)  # by entities learnt from or held out, and time
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from finlake.config import UseCase
 from finlake.errors import TableError, TrainingError
-from finlake.features.build import build_features
+from finlake.features.build import build_features, carried
 from finlake.features.decisions import decisions
 from finlake.features.definitions import definition_digest, select
 from finlake.features.labels import labels, positive_periods
@@ -181,6 +181,12 @@ def _features(step: Step, use_case: UseCase) -> DataFrame:
         raise TableError(
             f"{name} was built {built}, the definitions now are {wanted}; "
             f"run: finlake features --use-case {use_case.use_case}"
+        )
+    lacking = [column for column in carried(use_case, step.config) if column not in frame.columns]
+    if lacking:
+        raise TableError(
+            f"{name} was built before the use case asked for {', '.join(lacking)}; "
+            f"run: finlake features --use-case {use_case.use_case} --rebuild"
         )
     return frame.where(F.col("decision_ts") <= F.lit(step.now))
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from tests.unit.small_conf import write_small_conf
+from ruamel.yaml import YAML
+
+from tests.unit.small_conf import FILES, write_small_conf
 
 FIRST = date(2026, 1, 5)  # the Monday of the first night; everything before is in the first files
 HISTORY, DAYS, A_DAY = 400, 21, 8
@@ -33,39 +35,27 @@ latest_by: sent_at
 happened_at: found_at
 known_at: sent_at
 """
-USE_CASE = """\
-use_case: claim_fraud
-purpose: Choose the claims to look at first.
-owner: claims@insurer.example
-approver: risk@insurer.example
-materiality: low
-zone: Europe/Berlin
-score: {each: claims, as_of: known_at, since: 40d}
-label:
-  name: fraud
-  positive: "outcome = 'fraud'"
-  from: {source: claims}
-  matures_after: 14d
-features: [policy_history, this.claimed]
-never: [outcome, closed]
-split: {train: 240d, choose: 30d, test: 60d, gap_before_each: 14d}
-baseline_rule: "claims_30d >= 3"
-model:
-  search: {trials: 2}
-  only_decreases_with: [this_claimed, claimed_vs_usual]
-policy:
-  alerts_per_day: 3
-  one_alert_per: policy_no
-  value: this.claimed
-  queue_opens: "07:00 Europe/Berlin"
-  verdicts:
-    source: verdicts
-    entity: policy_no
-    state: result
-    states: {open: in_work, fraud: confirmed, genuine: dismissed}
-    at: found_at
-    by: analyst
-"""
+# What differs from the small configuration's use case.
+CHANGES = {
+    "score": {"each": "claims", "as_of": "known_at", "since": "40d"},
+    "split": {"train": "240d", "choose": "30d", "test": "60d", "gap_before_each": "14d"},
+    "baseline_rule": "claims_30d >= 3",
+    "model": {"search": {"trials": 2}, "only_decreases_with": ["this_claimed", "claimed_vs_usual"]},
+    "policy": {
+        "alerts_per_day": 3,
+        "one_alert_per": "policy_no",
+        "value": "this.claimed",
+        "queue_opens": "07:00 Europe/Berlin",
+        "verdicts": {
+            "source": "verdicts",
+            "entity": "policy_no",
+            "state": "result",
+            "states": {"open": "in_work", "fraud": "confirmed", "genuine": "dismissed"},
+            "at": "found_at",
+            "by": "analyst",
+        },
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -119,7 +109,7 @@ class Insurer:
         claims_yml = self.conf / "sources" / "claims.yml"  # one of a day's twenty rows may be broken
         claims_yml.write_text(claims_yml.read_text("utf-8").replace("stop_above: 2%", "stop_above: 10%"), "utf-8")
         self.use_case = self.conf / "use_cases" / "claim_fraud.yml"
-        self.use_case.write_text(USE_CASE, "utf-8")
+        self._describe()
         self.claims = {claim.key: claim for claim in claims()}
         policies = [{"policy_no": f"p{i:03d}", "holder": f"Holder {i}", "begins_on": "01.01.2024"} for i in range(120)]
         self._write("policies/policies.jsonl", [json.dumps(row) for row in policies], 0)
@@ -161,7 +151,13 @@ class Insurer:
 
     def learn_better(self) -> None:
         """A data scientist finds the wrong constraints."""
-        self.use_case.write_text(self.use_case.read_text("utf-8").replace("only_decreases_with", "only_increases_with"))
+        self._describe(model={"search": {"trials": 2}, "only_increases_with": ["this_claimed", "claimed_vs_usual"]})
+
+    def _describe(self, **changes: object) -> None:
+        yaml = YAML()
+        case = yaml.load(FILES["use_cases/claim_fraud.yml"])
+        case["label"]["matures_after"] = "14d"
+        yaml.dump({**case, **CHANGES, **changes}, self.use_case)
 
     @staticmethod
     def morning(day: int) -> datetime:

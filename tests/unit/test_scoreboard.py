@@ -84,7 +84,7 @@ def test_a_charge_off_comes_150_days_after_the_last_payment_and_counts_as_early_
     assert np.datetime64("2009-12-31") + np.timedelta64(366, "D") <= np.datetime64(lendingclub.TEST)
 
 
-def test_choosing_a_loan_model_never_reads_a_test_loan(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_choosing_a_loan_model_never_reads_a_test_loan(tmp_path: Path) -> None:
     draw = np.random.default_rng(2)
     rows = pd.DataFrame({"event_ts": pd.date_range("2008-01-01", "2011-12-31", periods=600)})
     bad = draw.random(600) < 0.3
@@ -92,12 +92,12 @@ def test_choosing_a_loan_model_never_reads_a_test_loan(monkeypatch: pytest.Monke
         loan_status=np.where(bad, "Charged Off", "Fully Paid"), last_pymnt_d=rows["event_ts"], a=draw.normal(size=600)
     )
     said: list[str] = []
-    monkeypatch.setattr(lendingclub, "SETTINGS", [Setting(depth=2, rate=0.3, rounds=5, child=0)] * 2)
-    lendingclub.results(rows, ["a", "grade_number"], Reads(tmp_path / "one.json"), said.append)
+    settings = [Setting(depth=2, rate=0.3, rounds=5, child=0)] * 2
+    lendingclub.results(rows, ["a", "grade_number"], Reads(tmp_path / "one.json"), said.append, settings)
     other = rows.assign(loan_status=np.where(rows["event_ts"] < lendingclub.TEST, rows["loan_status"], "Charged Off"))
     again: list[str] = []
     other.loc[599, "loan_status"] = "Fully Paid"
-    lendingclub.results(other, ["a", "grade_number"], Reads(tmp_path / "two.json"), again.append)
+    lendingclub.results(other, ["a", "grade_number"], Reads(tmp_path / "two.json"), again.append, settings)
     assert [text for text in said if "validation" in text] == [text for text in again if "validation" in text]
 
 
