@@ -63,14 +63,16 @@ def evaluate(
     use_case: UseCase,
     seed: int,
     segments: Sequence[str] = (),
+    decided: pd.DataFrame | None = None,
 ) -> Evaluation:
     """All figures of the test part.
 
     Args:
         counts: from `counted`.
-        budget: from `finlake.models.budget.at_budget`, or None for cut-off policies.
+        budget: from `finlake.models.budget.at_budget`, for alert budgets.
         calibration_of: calibration of the finlake model.
         segments: what `counts` were also counted by.
+        decided: from `finlake.models.decided.at_cut_offs`, for cut-offs and costs.
 
     Raises:
         TrainingError: the test part lacks positives or negatives.
@@ -106,11 +108,13 @@ def evaluate(
     curves = {f"ranking.{model}": _ranking_curve(ways[0]) for model, ways in tables.items()}
     curves["calibration"] = _calibration_curve(table, probability)
     curves["value.total"] = [_ordinals(days), table.lost.sum(axis=1).tolist()]
+    found: Figures = {}
+    shown: Curves = {}
     if budget is not None:
         found, less, shown = _at_budget(budget, days, draws)
         differences |= less
-    else:
-        found, shown = _at_cut_offs(table, probability, use_case, days, draws.days)
+    elif decided is not None:
+        found, shown = _at_cut_offs(decided, use_case.policy.costs is not None, days, draws.days)
     by = by_segment(counts, segments, days, draws, calibration_of)
     apart = four_ways(counts, days, draws, calibration_of, seed) if use_case.split.hold_out else []
     return Evaluation(figures | found, differences, calibration_by, stability_by, curves | shown, by, apart)
@@ -246,25 +250,31 @@ def _budget_drawn(rows: pd.DataFrame, daily: pd.DataFrame, draws: Draws) -> dict
     }
 
 
-def _at_cut_offs(
-    table: Table, probability: np.ndarray, use_case: UseCase, days: np.ndarray, weights: np.ndarray
-) -> tuple[Figures, Curves]:
-    low, high = use_case.policy.approve_below or 0.0, use_case.policy.decline_above or 1.0
-    approved, declined = (probability < low).astype(float), (probability > high).astype(float)
-    rows = weights @ table.total.sum(axis=1)
-    accepted = weights @ (table.total @ approved)
-    found = table.lost @ (1 - approved)
+def _at_cut_offs(decided: pd.DataFrame, costs: bool, days: np.ndarray, weights: np.ndarray) -> tuple[Figures, Curves]:
+    """Figures of cut-offs or costs; value is a sum, cost a mean of all decisions, the others shares."""
+
+    def daily(name: str, *decisions: str) -> np.ndarray:
+        rows = decided[decided["decision"].isin(decisions)]
+        made: np.ndarray = rows.groupby("day")[name].sum().reindex(days).fillna(0.0).to_numpy("float64")
+        return made
+
+    every, called = ("approve", "refer", "decline"), ("refer", "decline")
+    rows, approved = weights @ daily("rows", *every), weights @ daily("rows", "approve")
+    found = daily("lost", *called)
     figures = {
-        f"approved_share.{MODEL}": estimate(_divided(accepted, rows)),
-        f"declined_share.{MODEL}": estimate(_divided(weights @ (table.total @ declined), rows)),
-        f"positives_among_approved.{MODEL}": estimate(_divided(weights @ (table.positives @ approved), accepted)),
+        f"approved_share.{MODEL}": estimate(_divided(approved, rows)),
+        f"declined_share.{MODEL}": estimate(_divided(weights @ daily("rows", "decline"), rows)),
+        f"positives_among_approved.{MODEL}": estimate(_divided(weights @ daily("positives", "approve"), approved)),
         f"value_found.{MODEL}": estimate(weights @ found),
     }
+    if costs:
+        figures[f"cost_per_decision.{MODEL}"] = estimate(_divided(weights @ daily("cost", *every), rows))
     curves = {f"value.{MODEL}": [_ordinals(days), found.tolist()]}
-    for name, called in (("refer", 1 - approved), ("decline", declined)):
-        hits, every = float((table.positives @ called).sum()), float((table.total @ called).sum())
-        if every:
-            curves[f"cut_off.{name}"] = [[hits / float(table.positives.sum())], [hits / every]]
+    positives = daily("positives", *every).sum()
+    for name, decisions in (("refer", called), ("decline", ("decline",))):
+        hits, calls = float(daily("positives", *decisions).sum()), float(daily("rows", *decisions).sum())
+        if calls:
+            curves[f"cut_off.{name}"] = [[hits / float(positives)], [hits / calls]]
     return figures, curves
 
 

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from finlake.config.use_case import UseCase
 from finlake.features.training import HELD_OUT
 from finlake.models.budget import Opening, at_budget
+from finlake.models.decided import at_cut_offs
 from finlake.models.evaluation import evaluate
 from finlake.models.frames import Margin, block_day, value_of, with_margins
 from finlake.models.results import Evaluation
@@ -66,14 +67,14 @@ def measure(
     entities = use_case.policy.one_alert_per is not None
     counts = counted(scored, names, segments=list(named), entities=entities)
     calibration = calibration or calibration_from(counts)
-    budget = None
+    test, budget, decided = scored.where("part = 'test' AND label IS NOT NULL"), None, None
     if use_case.policy.alerts_per_day:
-        test = scored.where("part = 'test' AND label IS NOT NULL")
         budget = at_budget(test, names, use_case.policy, Opening.of(use_case.policy, use_case.zone))
+    else:
+        decided = at_cut_offs(test, calibration, use_case.policy)
     counts["by"] = counts["by"].replace(named)
-    return Measured(
-        counts, calibration, evaluate(counts, budget, calibration, use_case, seed, segments=use_case.segments)
-    )
+    found = evaluate(counts, budget, calibration, use_case, seed, use_case.segments, decided)
+    return Measured(counts, calibration, found)
 
 
 def scored_for_evaluation(

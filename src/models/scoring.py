@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 FIRST, SHADOW, REVIEW = "first", "shadow", "review"
 _KINDS = (FIRST, SHADOW, REVIEW)
-KEY = ("use_case", "decision_key", "decision_ts", "feature_digest", "model_version", "kind")
 VALUES = "_values"  # the features of a row whose reasons are told, in the model's order
 ALERT, WATCH, PASS = "alert", "watch", "pass"
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from heapq import nlargest
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 
 class Top:
@@ -17,28 +18,33 @@ class Top:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._best = pd.DataFrame(
-            {"group": np.empty(0, "int64"), "entity": np.empty(0, "object"), "score": np.empty(0, "float64")}
-        )
+        self._best: defaultdict[int, dict[str | None, float]] = defaultdict(
+            dict
+        )  # group -> entity -> its highest score
+        self._floor: dict[int, float] = {}  # the lowest score that still counts, of groups with `count` entities
 
     def among(self, group: np.ndarray, entity: Any, score: np.ndarray) -> np.ndarray:
         """Whether each row is kept; `entity` is an Arrow array."""
-        if not len(score):
-            return np.zeros(0, dtype=bool)
-        places = np.flatnonzero(score >= self._floors(group))
-        if not len(places):
-            return np.zeros(len(score), dtype=bool)
-        new = pd.DataFrame({"group": group[places], "entity": entity.take(places).to_pandas(), "score": score[places]})
-        both = pd.concat([self._best, new]).sort_values("score", ascending=False, kind="stable")
-        both = both.drop_duplicates(["group", "entity"])
-        self._best = both[both.groupby("group").cumcount() < self.count]
+        groups, of_row = np.unique(group, return_inverse=True)
+        places = np.flatnonzero(score >= self._floors(groups)[of_row])
+        for row_group, name, height in zip(
+            group[places].tolist(), entity.take(places).to_pylist(), score[places].tolist(), strict=True
+        ):
+            best = self._best[row_group]
+            best[name] = max(height, best.get(name, -np.inf))
+        for changed in np.unique(group[places]).tolist():
+            self._forget(changed)
         kept = np.zeros(len(score), dtype=bool)
-        kept[places] = score[places] >= self._floors(group[places])
+        kept[places] = score[places] >= self._floors(groups)[of_row[places]]
         return kept
 
-    def _floors(self, group: np.ndarray) -> np.ndarray:
-        """The lowest score that still counts, by row; -inf in groups with fewer entities."""
-        sizes = self._best.groupby("group")["score"].agg(["size", "min"])
-        full = sizes.loc[sizes["size"] >= self.count, "min"]
-        floors: np.ndarray = full.reindex(group).fillna(-np.inf).to_numpy()
-        return floors
+    def _floors(self, groups: np.ndarray) -> np.ndarray:
+        return np.array([self._floor.get(group, -np.inf) for group in groups.tolist()], dtype="float64")
+
+    def _forget(self, group: int) -> None:
+        """Leaves the highest `count` entities of a group."""
+        best = self._best[group]
+        if len(best) > self.count:
+            best = self._best[group] = dict(nlargest(self.count, best.items(), key=lambda one: one[1]))
+        if len(best) == self.count:
+            self._floor[group] = min(best.values())

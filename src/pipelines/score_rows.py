@@ -127,18 +127,15 @@ def _by_budget(run: Run, new: DataFrame, earlier: DataFrame | None, keep: Callab
 
 
 def _rows(run: Run, made: DataFrame) -> DataFrame:
-    """Rows of the scores table."""
+    """Rows of the scores table; their key is use case, decision, moment, definitions, model version and kind."""
     name, step = run.use_case.use_case, run.step
     tables = F.create_map(*(part for name, at in sorted(step.lake.reads.items()) for part in (F.lit(name), F.lit(at))))
-    named = {"use_case": F.lit(name), "model_version": F.lit(run.version)}
-    key = F.concat_ws("|", *(named.get(column, F.col(column)) for column in scoring.KEY))
     return made.select(
-        F.sha2(key, 256).alias("score_id"),
-        named["use_case"].alias("use_case"),
+        F.lit(name).alias("use_case"),
         "decision_key", "entity", "event_ts", "decision_ts", "probability", "raw_score", "decision", "kind", "value",
         scoring.expected_loss(run.use_case.policy.costs).alias("expected_loss"),
         F.lit(name).alias("model_name"),
-        named["model_version"].alias("model_version"),
+        F.lit(run.version).alias("model_version"),
         "feature_digest",
         tables.cast("map<string,bigint>").alias("tables"),
         F.lit(step.run_id).alias("run_id"),

@@ -16,7 +16,6 @@ _KEYS = {
     "model_version": "version of the model that scored",
     "version": "version of the registered model",
     "run_id": "run of the step that wrote the row",
-    "score_id": "key of the score",
     "alert_id": "key of the alert",
     "figure": "name of the figure; a part after the dot says of which model or period",
 }

@@ -41,6 +41,7 @@ METRICS = (
     ("approved_share", "approved", "share"),
     ("declined_share", "declined", "share"),
     ("positives_among_approved", "bad among approved", "share"),
+    ("cost_per_decision", "cost a decision", "number"),
 )  # fmt: skip
 _WORDS = {name: words for name, words, _ in METRICS}
 _KINDS = {name: kind for name, _, kind in METRICS}

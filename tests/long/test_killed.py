@@ -36,7 +36,7 @@ TABLES = (
 )  # fmt: skip
 # When and by which run, and versions of tables and models, which a run that was begun anew counts on.
 VOLATILE = (
-    "run_id", "_arrived_at", "refined_at", "measured_at", "_quarantined_at", "_released_at", "scored_at", "score_id",
+    "run_id", "_arrived_at", "refined_at", "measured_at", "_quarantined_at", "_released_at", "scored_at",
     "model_version", "tables",
 )  # fmt: skip
 

@@ -12,7 +12,7 @@ from tests.jobs.conftest import ROOT, Demo, walk_plans
 from tests.long.insurer import DAYS, WITHOUT_DATA, Insurer
 
 BETTER, REVISED = 12, 8  # the night after which the constraint is right; the morning an analyst takes an answer back
-OF_A_RUN = ("run_id", "queued_at", "measured_at", "scored_at", "score_id", "tables")
+OF_A_RUN = ("run_id", "queued_at", "measured_at", "scored_at", "tables")
 
 
 class Weeks:

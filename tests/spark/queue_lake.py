@@ -42,7 +42,7 @@ TRIALS = (
     "double, status string, mlflow_run string, finished_at timestamp, engine string, curve array<double>"
 )
 SCORES = (
-    "score_id string, use_case string, decision_key string, entity string, event_ts timestamp, decision_ts timestamp, probability double, "
+    "use_case string, decision_key string, entity string, event_ts timestamp, decision_ts timestamp, probability double, "
     "raw_score double, decision string, kind string, value decimal(18,2), expected_loss double, reasons "
     f"{REASONS}, model_name string, model_version string, feature_digest string, tables map<string,bigint>, run_id string, "
     "scored_at timestamp"

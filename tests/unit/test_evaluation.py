@@ -72,6 +72,21 @@ def counts_of(table: pd.DataFrame, *ways: str) -> pd.DataFrame:
     return found.reset_index()
 
 
+def chance_of(table: pd.DataFrame) -> pd.Series:
+    return 1 / (1 + np.exp(20 - (table["finlake"] + 0.5) / BINS * 40))
+
+
+def decided_of(table: pd.DataFrame, low: float, high: float) -> pd.DataFrame:
+    """What `at_cut_offs` gives for these rows."""
+    chance = chance_of(table)
+    decision = np.select([chance < low, chance > high], ["approve", "decline"], "refer")
+    rows = table.assign(decision=decision, lost=table["value"] * table["label"], cost=0.0)
+    found = rows.groupby(["day", "decision"], as_index=False).agg(
+        rows=("label", "size"), positives=("label", "sum"), lost=("lost", "sum"), cost=("cost", "sum")
+    )
+    return found
+
+
 def test_each_segment_is_measured_as_if_it_were_alone() -> None:
     table = rows()
     counts = counts_of(table, "this.channel")
@@ -186,9 +201,9 @@ def test_figures_of_a_budget() -> None:
 
 def test_cut_offs_are_marked_on_the_curve() -> None:
     table = rows()
-    found = evaluate(counts_of(table), None, {"kind": "none"}, use_case(approve_below=0.1, decline_above=0.4), 7)
-    margin = (table["finlake"] + 0.5) / BINS * 40 - 20
-    called = 1 / (1 + np.exp(-margin)) >= 0.1
+    by_cut_off, decided = use_case(approve_below=0.1, decline_above=0.4), decided_of(table, 0.1, 0.4)
+    found = evaluate(counts_of(table), None, {"kind": "none"}, by_cut_off, 7, decided=decided)
+    called = chance_of(table) >= 0.1
     recall, hits = found.curves["cut_off.refer"]
     assert recall[0] == pytest.approx(table["label"][called].sum() / table["label"].sum())
     assert hits[0] == pytest.approx(table["label"][called].mean())
@@ -199,7 +214,7 @@ def test_pictures_are_drawn_of_budgets_and_cut_offs(tmp_path: Path) -> None:
     table = rows()
     counts = counts_of(table, "this.channel")
     by_cut_off = use_case(approve_below=0.1, decline_above=0.4)
-    found = evaluate(counts, None, {"kind": "none"}, by_cut_off, 7, segments=["this.channel"])
+    found = evaluate(counts, None, {"kind": "none"}, by_cut_off, 7, ["this.channel"], decided_of(table, 0.1, 0.4))
     made = {path.name for path in draw(found, {"x": 0.7, "y": 0.3}, tmp_path)}
     assert made == {
         "precision_recall.png",
