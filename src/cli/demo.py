@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from finlake.pipelines.registry import load_step
 from finlake.pipelines.step import Step, run_step
 from finlake.simulation import generate
 from finlake.simulation.planted import PLANTED, with_planted_leak
+from finlake.simulation.verdicts import ASKED, SOURCE, answer_alerts
 
 
 def run_demo(options: Options, *, payments: int, loans: int, seed: int) -> dict[str, Any]:
@@ -46,11 +47,27 @@ def run_demo(options: Options, *, payments: int, loans: int, seed: int) -> dict[
     result = run_for(options, "nightly")
     if not result.ok:
         return {"exit_code": 1}
+    analysts(lake, config, now, options)
     refused = planted_leak(lake, config, now, options)
     close(lake, config, now, result, refused, seed, time.monotonic() - began)
     report = build_report(lake, (lake.root or Path(config.target.lake)) / "report", config)
     click.echo(render(lake, config, report))
     return {"report": str(report)}
+
+
+def analysts(lake: Lake, config: Config, now: datetime, options: Options) -> None:
+    """Ten hours later: simulated analysts have answered alerts, and the queue takes in what they found."""
+    noon = now + timedelta(hours=10)
+    alerts = lake.read("ops.alerts").where(f"use_case = '{ASKED}'") if lake.exists("ops.alerts") else None
+    answers = answer_alerts(alerts, lake.landing, noon) if alerts is not None else 0
+    options.say(f"simulating analysts: {answers} answers")
+    if answers:
+        for name, of in (
+            ("ingest", {"source": SOURCE}),
+            ("refine", {"source": SOURCE}),
+            ("queue", {"use_case": ASKED}),
+        ):
+            run_step(Step(lake, config, noon, name, say=options.say), load_step(name), of)
 
 
 def planted_leak(lake: Lake, config: Config, now: datetime, options: Options) -> str:

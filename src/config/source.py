@@ -93,6 +93,10 @@ class Read(Model):
     row_tag: str | None = Field(None, description="xml: the element that is one row")
     pattern: str = Field("*", description="which files of a folder, for example payments_*.csv.gz")
     arrives: Arrives | None = None
+    required: bool = Field(
+        True,
+        description="false: that no file has ever arrived is no error, as of analysts' answers before there is a queue",
+    )
 
     @model_validator(mode="after")
     def _row_tag(self) -> Read:

@@ -30,17 +30,23 @@ class Verdict:
 
 
 def judge(
-    arrives: Arrives | None, last_arrival: datetime | None, rows: int | None, now: datetime, *, first_load: bool = False
+    arrives: Arrives | None,
+    last_arrival: datetime | None,
+    rows: int | None,
+    now: datetime,
+    *,
+    first_load: bool = False,
+    required: bool = True,
 ) -> Verdict:
     """Compares the last arrival with the last moment data was due.
 
     Data is late when nothing has arrived since the due moment before the last one. Without `arrives` only "no file has
     ever arrived" is wrong. `rows` is what the last batch held; `first_load` says that it is the whole history, which
-    may exceed what is normal for one day.
+    may exceed what is normal for one day. Unless `required`, a source may still be without any file.
     """
     due, since = due_times(arrives, now) if arrives else (None, None)
     if last_arrival is None:
-        return Verdict("empty", due, "no file has ever arrived")
+        return Verdict("empty" if required else "ok", due, "no file has ever arrived")
     if arrives is None or since is None:
         return Verdict("ok", None, "the contract does not say when data must arrive")
     if last_arrival < since:

@@ -16,7 +16,7 @@ def judge_arrivals(step: Step, names: list[str], ledger: Ledger) -> list[str]:
     for name in names:
         read = step.config.sources[name].read
         arrival, count, first = last_arrival(ledger.of(name))
-        verdict: Verdict = judge(read.arrives, arrival, count, step.now, first_load=first)
+        verdict: Verdict = judge(read.arrives, arrival, count, step.now, first_load=first, required=read.required)
         rows.append((name, datetime.now(UTC), verdict.due_at, arrival, count, verdict.verdict, verdict.reason))
         if verdict.stops:
             stops.append(f"{name}: {verdict.verdict}: {verdict.reason}; looked in {read.from_}")

@@ -22,7 +22,7 @@ VERDICTS = """\
 source: verdicts
 about: What analysts found out about policies they called.
 owner: claims@insurer.example
-read: {from: verdicts, format: csv}
+read: {from: verdicts, format: csv, required: false}
 columns:
   case_no: {type: text, required: true}
   policy_no: {type: text, required: true}

@@ -43,10 +43,7 @@ class Weeks:
 
     def _answer(self, day: int) -> None:
         """Analysts call two of yesterday's alerts; one answer is later taken back."""
-        if not self.alerts:  # a call of the time before there was a queue
-            self.insurer.answer(day, [("before", "p001", "genuine")])
-            return
-        if day == WITHOUT_DATA:
+        if not self.alerts or day == WITHOUT_DATA:
             return
         new = [(entity, key) for key, (entity, state) in self.alerts[-1].items() if state == "new"]
         answers = [(key[:12], entity, self._truth(entity)) for entity, key in sorted(new)[:2]]

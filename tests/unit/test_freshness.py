@@ -69,6 +69,7 @@ def test_rows_out_of_the_ordinary(rows: int, first: bool, verdict: str, stops: b
 
 def test_without_a_schedule_only_nothing_at_all_is_wrong() -> None:
     assert judge(None, None, None, at("2025-10-15 08:00")).verdict == "empty"
+    assert judge(None, None, None, at("2025-10-15 08:00"), required=False).verdict == "ok"
     assert judge(None, at("2001-01-01 00:00"), 0, at("2025-10-15 08:00")).verdict == "ok"
 
 
