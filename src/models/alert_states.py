@@ -19,13 +19,17 @@ _EPOCH = date(1970, 1, 1)
 
 @dataclass(frozen=True)
 class Candidate:
-    """The highest standing decision of an entity and queue day that asks for somebody's look."""
+    """The highest standing decision of an entity and queue day that asks for somebody's look.
+
+    `asked_at`: when the first decision of that entity and day was scored that does.
+    """
 
     queue_day: int
     decision_key: str
     probability: float
     raw_score: float
     scored_at: int
+    asked_at: int
     origin: str = SCORE
 
 
@@ -53,13 +57,17 @@ class Event:
 
 @dataclass
 class Alert:
-    """`decision` is the highest so far; the alert keeps the queue day it was opened for."""
+    """`decision` is the highest so far; the alert keeps the queue day it was opened for.
+
+    `asked_at`: when that day was first asked for; decisions scored before are not carried by it.
+    """
 
     queue_day: int
     decision: Candidate
     expires_on: int
     queued_at: int
     origin: str = SCORE
+    asked_at: int = 0
     state: str = NEW
     state_since: int = 0
     verdict_by: str = ""
@@ -103,19 +111,26 @@ def alerts_of(
 
     Decisions are taken up in the order they were scored in. One that falls on a day on which an alert of the entity is
     open gets no second one: the open one takes over the higher score. Open is what is neither settled, by what was
-    known when the decision was scored, nor expired. Alerts opened by earlier runs stand. A sampled entity with an open
-    alert is not queued again; a sampled alert that a score reaches too counts as opened by the score.
+    known when the decision was scored, nor expired; an alert of a later day carries only what was scored after it.
+    Alerts opened by earlier runs stand. A sampled entity with an open alert is not queued again; a sampled alert that a
+    score reaches too counts as opened by the score.
 
     Of verdicts about one alert the one known last counts. A settled alert is not expired, also where the verdict came
     after the day on which it had expired.
     """
-    alerts = [replace(alert, events=[]) for alert in known]
+    first = {c.queue_day: c.asked_at for c in candidates}
+    alerts = [
+        replace(alert, events=[], asked_at=min(alert.queued_at, first.get(alert.queue_day, alert.queued_at)))
+        for alert in known
+    ]
     for candidate in sorted(candidates, key=lambda c: (c.scored_at, c.queue_day, c.decision_key)):
         moment = min(candidate.scored_at, rules.opens(candidate.queue_day))
         carrier = _carrier(alerts, candidate, verdicts, moment)
         if carrier is None:
             expires = candidate.queue_day + rules.expires_days
-            alerts.append(Alert(candidate.queue_day, candidate, expires, rules.now, candidate.origin))
+            alerts.append(
+                Alert(candidate.queue_day, candidate, expires, rules.now, candidate.origin, candidate.asked_at)
+            )
         elif candidate.origin == SCORE:
             carrier.origin = SCORE
             carrier.decision = max(carrier.decision, candidate, key=_height)
@@ -127,11 +142,13 @@ def alerts_of(
 
 
 def _carrier(alerts: list[Alert], candidate: Candidate, verdicts: Sequence[Verdict], moment: int) -> Alert | None:
-    """The alert that already covers the candidate's day, the newest first."""
+    """The alert that already covers the candidate's day: that day's own, else the newest."""
+    own = next((alert for alert in alerts if alert.queue_day == candidate.queue_day), None)
+    if own is not None:
+        return own
     for alert in sorted(alerts, key=lambda a: -a.queue_day):
-        if alert.queue_day == candidate.queue_day:
-            return alert
-        if candidate.queue_day >= alert.expires_on:
+        opened_after = alert.queue_day > candidate.queue_day and alert.asked_at >= candidate.asked_at
+        if candidate.queue_day >= alert.expires_on or (opened_after and candidate.origin == SCORE):
             continue
         seen = [v for v in verdicts if _visible(v, moment) and _about(alerts, v) is alert]
         if not seen or max(seen, key=_newest).state not in SETTLED:

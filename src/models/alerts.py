@@ -40,9 +40,13 @@ def standing(scores: DataFrame, use_case: UseCase) -> DataFrame:
 
 
 def highest(rows: DataFrame) -> DataFrame:
-    """queue_day, entity, decision_key, probability, raw_score, scored_at of each entity's highest decision of a day."""
+    """queue_day, entity, decision_key, probability, raw_score, scored_at of each entity's highest decision of a day.
+
+    `asked_at`: when the first decision of that entity and day was scored.
+    """
     best = F.max(F.struct("probability", "raw_score", "decision_key", "scored_at")).alias("best")
-    return rows.groupBy("queue_day", "entity").agg(best).select("queue_day", "entity", "best.*")
+    first = F.min("scored_at").alias("asked_at")
+    return rows.groupBy("queue_day", "entity").agg(best, first).select("queue_day", "entity", "best.*", "asked_at")
 
 
 def candidates(stands: DataFrame) -> DataFrame:
@@ -105,19 +109,20 @@ def queued(use_case: UseCase, known: DataFrame, asked: DataFrame, verdicts: Data
     Args:
         use_case: whose queue it is.
         known: rows of ops.alerts.
-        asked: candidates (queue_day, entity, decision_key, probability, raw_score, scored_at, origin).
+        asked: candidates (queue_day, entity, decision_key, probability, raw_score, scored_at, asked_at, origin).
         verdicts: of `verdict_rows`, with entity, day and state.
         now: the moment the run stands at.
     """
     named = (F.col(name) for name in ("entity", "decision_key", "probability", "raw_score"))
     of_decision = [F.unix_date("queue_day").alias("queue_day"), *named]
     fresh = asked.select(
-        *of_decision, F.unix_micros("scored_at").alias("scored_at"), F.col("origin"), F.lit(None).cast("int").alias("expires_on"),
+        *of_decision, F.unix_micros("scored_at").alias("scored_at"), F.unix_micros("asked_at").alias("asked_at"),
+        F.col("origin"), F.lit(None).cast("int").alias("expires_on"),
         F.lit(None).cast("bigint").alias("queued_at"),
     )  # fmt: skip
     queued_at = F.unix_micros("queued_at")
     held = known.select(
-        *of_decision, queued_at.alias("scored_at"), F.col("origin"), F.unix_date("expires_on").alias("expires_on"),
+        *of_decision, queued_at.alias("scored_at"), queued_at.alias("asked_at"), F.col("origin"), F.unix_date("expires_on").alias("expires_on"),
         queued_at.alias("queued_at"),
     )  # fmt: skip
     bucket = F.pmod(F.xxhash64("entity"), F.lit(_BUCKETS)).alias("bucket")
@@ -146,7 +151,7 @@ class _Work:
             alerts, asked, _ = by_entity.setdefault(row["entity"], ([], [], []))
             candidate = Candidate(
                 int(row["queue_day"]), row["decision_key"], float(row["probability"]), float(row["raw_score"]),
-                int(row["scored_at"]), row["origin"],
+                int(row["scored_at"]), int(row["asked_at"]), row["origin"],
             )  # fmt: skip
             if pd.isna(row["queued_at"]):
                 asked.append(candidate)

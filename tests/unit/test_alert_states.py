@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from finlake.models.alert_states import Alert, Candidate, Event, Rules, Verdict, alert_id, alerts_of, opening
@@ -22,7 +24,8 @@ def rules(day: float) -> Rules:
 
 def asked(day: int, probability: float = 0.5, origin: str = "score", scored: float | None = None) -> Candidate:
     when = day if scored is None else scored
-    return Candidate(day, f"k{day}", probability, probability, int(when * DAY) + SEVEN // 2, origin)
+    moment = int(when * DAY) + SEVEN // 2
+    return Candidate(day, f"k{day}", probability, probability, moment, moment, origin)
 
 
 def told(day: float, state: str, known: float, until: float | None = None, grace: int = 7, by: str = "ann") -> Verdict:
@@ -65,6 +68,34 @@ def test_the_same_alerts_come_out_whether_days_are_run_one_by_one_or_at_once():
     assert states(alerts) == states(at_once) == settled
     again, _ = alerts_of(alerts, every, verdicts, rules(21))
     assert again == alerts
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_any_days_and_verdicts_give_the_same_alerts_run_by_run_at_once_and_again(seed: int):
+    draw = random.Random(seed)
+    every = [asked(day, draw.random()) for day in range(10, 40) if draw.random() < 0.4]
+    verdicts = [
+        told(day, draw.choice(["in_work", "dismissed", "confirmed"]), day + draw.choice([0.5, 1.5, 4.5]))
+        for day in range(10, 40)
+        if draw.random() < 0.2
+    ]
+    alerts: list[Alert] = []
+    for day in range(10, 50):
+        alerts, _ = alerts_of(alerts, [c for c in every if c.queue_day <= day], verdicts, rules(day))
+        again, _ = alerts_of(alerts, [c for c in every if c.queue_day <= day], verdicts, rules(day))
+        assert again == alerts
+        assert sum(alert.state == "new" and alert.expires_on > day for alert in alerts) <= 1
+    at_once, _ = alerts_of([], every, verdicts, rules(49))
+    assert states(alerts) == states(at_once)
+    assert len({alert.decision.decision_key for alert in alerts}) == len(alerts)
+
+
+def test_a_decision_that_is_scored_late_is_carried_by_the_alert_that_was_open_then():
+    late = [asked(12, 0.5), asked(11, 0.9, scored=13)]
+    alerts, _ = alerts_of([], [late[0]], [], rules(12))
+    alerts, _ = alerts_of(alerts, late, [], rules(13))
+    assert states(alerts) == [(12, "k11", "new")] == states(alerts_of([], late, [], rules(13))[0])
+    assert alerts_of(alerts, late, [], rules(14))[0] == alerts
 
 
 def test_a_correction_known_later_wins_whatever_time_it_speaks_of():
