@@ -59,7 +59,8 @@ def _kept() -> list[View]:
             "What is still to be worked on, carried over from earlier days or new, most likely first",
             "SELECT use_case, row_number() OVER (PARTITION BY use_case ORDER BY probability DESC, queue_day, decision_key) "
             "AS place, age_days > 0 AS carried_over, * EXCEPT (use_case, place) FROM bi.alert_queue "
-            f"WHERE {_OPEN} ORDER BY use_case, place",
+            # nights run before the queue opens, at which the oldest ones expire
+            f"WHERE {_OPEN} AND expires_on > date_add(queue_day, age_days) ORDER BY use_case, place",
             ("bi.alert_queue",),
         ),
         View("bi.queue_days", "Each day's queue: what was new, what was carried over, and what became of it", _days(), (ALERTS,)),
