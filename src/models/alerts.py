@@ -122,8 +122,8 @@ def queued(use_case: UseCase, known: DataFrame, asked: DataFrame, verdicts: Data
     )  # fmt: skip
     queued_at = F.unix_micros("queued_at")
     held = known.select(
-        *of_decision, queued_at.alias("scored_at"), queued_at.alias("asked_at"), F.col("origin"), F.unix_date("expires_on").alias("expires_on"),
-        queued_at.alias("queued_at"),
+        *of_decision, queued_at.alias("scored_at"), queued_at.alias("asked_at"), F.col("origin"),
+        F.unix_date("expires_on").alias("expires_on"), queued_at.alias("queued_at"),
     )  # fmt: skip
     bucket = F.pmod(F.xxhash64("entity"), F.lit(_BUCKETS)).alias("bucket")
     left = held.unionByName(fresh).select(bucket, "*").groupBy("bucket")
