@@ -12,7 +12,7 @@ import pyarrow as pa
 import xgboost
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from xgboost.spark import SparkXGBClassifierModel
+from xgboost.spark import SparkXGBClassifier, SparkXGBClassifierModel
 
 from finlake.config import Config
 from finlake.lakehouse import Lake
@@ -83,8 +83,8 @@ def transform(table: DataFrame, artefact: Artefact, out: str) -> None:
     """`xgboost.spark` with the same booster: a key, and what its transform adds of log odds and probability."""
     fitted = xgboost.XGBClassifier(n_jobs=1)
     fitted.load_model(bytearray(artefact.booster))
-    model = SparkXGBClassifierModel(fitted)
-    model.set(model.getParam("features_cols"), FEATURES)
+    # what its fit does with the booster that came of it
+    model = SparkXGBClassifier(features_col=FEATURES)._copyValues(SparkXGBClassifierModel(fitted))
     made = model.transform(table.select("decision_key", *FEATURES)).select(
         "decision_key", "rawPrediction", "probability"
     )
