@@ -17,8 +17,13 @@ class RunFacts:
     tables: list[Row]
 
     @property
+    def steps(self) -> list[Row]:
+        """Without the row of the job as a whole, which repeats what its tasks warned of."""
+        return [run for run in self.runs if run["task"] or run["step"]]
+
+    @property
     def warnings(self) -> list[str]:
-        return list(dict.fromkeys(text for run in self.runs for text in run["warnings"] or []))
+        return list(dict.fromkeys(text for run in self.steps for text in run["warnings"] or []))
 
     @property
     def failed(self) -> list[Row]:
