@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -48,12 +49,13 @@ def estimate(values: np.ndarray, *, enough: float = 0.8) -> Estimate:
     return Estimate(point, float(low), float(high))
 
 
-def estimate_of(drawn: Drawn) -> Estimate:
+def estimate_of(drawn: Drawn, within: tuple[float, float] = (-math.inf, math.inf)) -> Estimate:
     """The interval of resampled days; with entities, widened to cover what rows of one entity share as well.
 
     Two ways of clustering: V = V(days) + V(entities) - V(entity and day), after Cameron, Gelbach and Miller, "Robust
     Inference with Multiway Clustering" (2011). The days' interval is stretched around the figure to that variance,
     never below either way alone. It needs counts by day, by entity group and by group of pairs, not their product.
+    `within`: what the figure can be at all, where the interval ends.
     """
     found = estimate(drawn[0])
     if len(drawn) < 3 or found.value is None or found.low is None or found.high is None:
@@ -64,8 +66,8 @@ def estimate_of(drawn: Drawn) -> Estimate:
     stretch = float(np.sqrt(max(days + entities - cells, days, entities) / days))
     return Estimate(
         found.value,
-        found.value - (found.value - found.low) * stretch,
-        found.value + (found.high - found.value) * stretch,
+        max(found.value - (found.value - found.low) * stretch, within[0]),
+        min(found.value + (found.high - found.value) * stretch, within[1]),
     )
 
 

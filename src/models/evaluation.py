@@ -52,6 +52,7 @@ __all__ = [
     "probability_figures",
 ]
 
+_SHARE, _SIGNED, _AMOUNT = (0.0, 1.0), (-1.0, 1.0), (0.0, math.inf)  # what figures can be
 Figures = dict[str, Estimate]
 Curves = dict[str, list[list[float]]]
 
@@ -168,9 +169,9 @@ def _ranking(tables: dict[str, list[Table]], draws: Draws) -> tuple[Figures, Fig
             for model, ways in tables.items()
         }
         for model, values in drawn.items():
-            figures[f"{name}.{model}"] = estimate_of(values)
+            figures[f"{name}.{model}"] = estimate_of(values, _SHARE)
             if name == "roc_auc":
-                figures[f"gini.{model}"] = estimate_of([2 * way - 1 for way in values])
+                figures[f"gini.{model}"] = estimate_of([2 * way - 1 for way in values], _SIGNED)
             if model != MODEL:
                 less = [own - other for own, other in zip(drawn[MODEL], values, strict=True)]
                 differences[f"{name}.{model}"] = estimate_of(less)
@@ -212,8 +213,11 @@ def _at_budget(budget: pd.DataFrame, days: np.ndarray, draws: Draws) -> tuple[Fi
         if math.isfinite(recall) and math.isfinite(right):
             curves[f"budget.{model}"] = [[float(recall)], [float(right)]]
         curves[f"value.{model}"] = [_ordinals(days), daily["found"].tolist(), daily["stoppable"].tolist()]
+    shares = ("precision_at_budget", "recall_at_budget")
     figures = {
-        f"{name}.{model}": estimate_of(values) for model, drawn in every.items() for name, values in drawn.items()
+        f"{name}.{model}": estimate_of(values, _SHARE if name in shares else _AMOUNT)
+        for model, drawn in every.items()
+        for name, values in drawn.items()
     }
     differences = {
         f"{name}.{model}": estimate_of([own - other for own, other in zip(every[MODEL][name], values, strict=True)])

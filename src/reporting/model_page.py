@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import math
+import re
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -211,16 +213,25 @@ def _segments(segments: dict[str, list[Row]]) -> list[dict[str, Any]]:
     made = []
     for by, found in segments.items():
         names = [name for name, _, _ in METRICS if any(f"{name}.finlake" in row["figures"] for row in found)][:3]
+        bare = by.removeprefix("this.")
         rows = [
             {
                 **row,
+                "segment": row["segment"].removeprefix(f"{bare} ").removeprefix("= "),
                 "shown": [interval(row["figures"].get(f"{name}.finlake"), _KINDS[name]) for name in names],
                 "worst": _worst(row["differences"]),
             }
             for row in found
         ]
+        rows.sort(key=lambda row: _begin(row["segment"]))  # bands of a number in their order, values as they were
         made.append({"by": by, "columns": [_WORDS[name] for name in names], "rows": rows})
     return made
+
+
+def _begin(segment: str) -> float:
+    """Where a number's band begins: `< 9.77`, `9.77 to 18.7`, `≥ 65.1`; infinity for what is none."""
+    band = re.fullmatch(r"(?:(< )|≥ )?(-?[\d.]+(?:e[+-]\d+)?)(?: to \S+)?", segment)
+    return math.inf if band is None else -math.inf if band[1] else float(band[2])
 
 
 def _worst(differences: dict[str, Row]) -> tuple[str, str, str]:

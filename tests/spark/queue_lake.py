@@ -129,7 +129,7 @@ def _alert(use_case: str, number: int, place: int) -> tuple[Any, ...]:
 def _score(use_case: str, number: int, place: int, alert: tuple[Any, ...]) -> tuple[Any, ...]:
     drifted = alert[8] + (2.0 if number > 25 else 0.0)
     return (
-        f"s{number}{place}", use_case, alert[4], alert[3], alert[5], alert[6], alert[7], drifted, "pass" if place == 5 else "alert", "first",
+        use_case, alert[4], alert[3], alert[5], alert[6], alert[7], drifted, "pass" if place == 5 else "alert", "first",
         alert[9], alert[10], SAID, use_case, "1", "f", {}, "r1", alert[6],
     )  # fmt: skip
 
@@ -267,7 +267,7 @@ def fill_lending(lake: Lake, use_case: str = "lending") -> None:
     """Decisions by cut-offs that stand, with a column that scores of the other use case do not have yet."""
     kinds = ("approve", "approve", "refer", "decline")
     scores = [
-        (f"l{number}", use_case, f"L{number:03d}", f"L{number:03d}", morning(number % DAYS), morning(number % DAYS), chance, -2.0, kinds[number % 4], "first",
+        (use_case, f"L{number:03d}", f"L{number:03d}", morning(number % DAYS), morning(number % DAYS), chance, -2.0, kinds[number % 4], "first",
          Decimal("9000.00"), 9000 * chance, SAID, use_case, "1", "f", {}, "r1", morning(number % DAYS),
          "north")
         for number, chance in ((number, 0.04 + 0.07 * (number % 4)) for number in range(40))

@@ -205,7 +205,7 @@ def _lapse(lake: Lake) -> None:
     """Scores of a use case whose model is not in charge."""
     when = START + timedelta(days=29, hours=18)
     rows = [
-        (f"lapse{i}", "lapse", f"C{i:05d}", f"P{i % 9:04d}", when, when, 0.94 - i / 40, 1.0, ("approve", "refer", "decline")[i % 3], "review", None, 12.0,
+        ("lapse", f"C{i:05d}", f"P{i % 9:04d}", when, when, 0.94 - i / 40, 1.0, ("approve", "refer", "decline")[i % 3], "review", None, 12.0,
          SAID, "lapse", "1", "f", {}, "r1", when)
         for i in range(20)
     ]  # fmt: skip

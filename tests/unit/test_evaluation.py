@@ -199,6 +199,15 @@ def test_figures_of_a_budget() -> None:
     assert sum(value) == pytest.approx(100 * len(days)) and sum(stoppable) == pytest.approx(50 * len(days))
 
 
+def test_stretched_intervals_end_where_their_figure_does() -> None:
+    draw = np.random.default_rng(3)
+    near = [np.clip(0.02 + 0.03 * draw.normal(size=401), 0, 1) for _ in range(3)]
+    near[1] = near[1] + np.where(np.arange(401), 0.4 * draw.random(401), 0)
+    free, ended = estimate_of(near), estimate_of(near, (0.0, 1.0))
+    assert free.low is not None and ended.low is not None and free.low < 0 == ended.low
+    assert (free.value, free.high) == (ended.value, ended.high)
+
+
 def test_cut_offs_are_marked_on_the_curve() -> None:
     table = rows()
     by_cut_off, decided = use_case(approve_below=0.1, decline_above=0.4), decided_of(table, 0.1, 0.4)
