@@ -1,4 +1,6 @@
-"""`make bench`: silver and windows beside DuckDB and Polars, scoring beside the raw booster, rows a second of each step."""
+"""`make bench`: silver and windows beside DuckDB and Polars, the final fit beside one process, scoring beside the raw
+booster, rows a second of each step.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from benchmarks import scoring
+from benchmarks import scoring, training
 from benchmarks.measure import compare, line
 from benchmarks.payments import (
     configuration,
@@ -25,7 +27,7 @@ from finlake.config import Config, Target
 from finlake.lakehouse import open_lake
 from finlake.lakehouse.session import open_session
 
-PARTS = ("silver", "features", "scoring", "steps")
+PARTS = ("silver", "features", "training", "scoring", "steps")
 
 
 def main() -> None:
@@ -41,6 +43,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         if {"silver", "features"} & set(given.only):
             payments(spark, Path(folder), given)
+        if "training" in given.only:
+            fitted(spark, Path(folder), given.rows, given.repeat)
         if "scoring" in given.only:
             scored(spark, Path(folder), given.rows, given.repeat)
     if "steps" in given.only:
@@ -69,6 +73,23 @@ def payments(spark: SparkSession, folder: Path, given: argparse.Namespace) -> No
             else {"DuckDB": lambda: duckdb_windows(versions), "Polars": lambda: polars_windows(versions)},
             given.repeat,
         )
+
+
+def fitted(spark: SparkSession, folder: Path, rows: int, repeat: int) -> None:
+    """From the training set to a booster."""
+    stored = f"{folder}/decisions"
+    scoring.feature_table(spark, rows, stored)
+    training.training_set(spark.read.format("delta").load(stored)).write.format("delta").save(f"{folder}/training")
+    table = spark.read.format("delta").load(f"{folder}/training")
+    compare(
+        f"training: {rows:,} rows × {len(scoring.FEATURES)}, {training.WORKERS} workers",
+        lambda: training.ours(table),
+        {
+            "one process": lambda: training.one_process(table),
+            "xgboost.spark left to itself": lambda: training.left_to_itself(table),
+        },
+        repeat,
+    )
 
 
 def scored(spark: SparkSession, folder: Path, rows: int, repeat: int) -> None:
