@@ -101,7 +101,7 @@ WORDS = {
     "queue/lapse.html": ("approve", "scored for review only, nothing was decided", "Highest chances"),
     "queue/lending.html": ("Decisions of lending", "that stand,", "approve", "Highest chances"),
     "models/claim_fraud.html": ("champion, unopposed", "0.660 [0.620 – 0.700]", "38,900", "features.claim_fraud", "2025-07-15 to 2025-08-31", "logistic regression",
-                                "claims@insurer.example", "Not for claims above 10,000 EUR.", "read 2 times", "at the budget: 25 alerts a day", "Value found and missed, by week", "By this.region",
+                                "claims@insurer.example", "Not for claims above 10,000 EUR.", "read 2 times", "at the budget: 25 alerts a day", "Value found and missed, by week", "By region",
                                 "-0.060 [-0.090 – -0.030]", "lightgbm", "0.050 [0.030 – 0.070]", "pruned: 0.31", "min_child_weight", "risk@insurer.example",
                                 "(PSI)"),
     "models/lapse.html": ("Why not", "2025-08: 1.36 [1.14–1.54]", "not promoted"),
