@@ -57,17 +57,14 @@ def run_demo(options: Options, *, payments: int, loans: int, seed: int) -> dict[
 
 def analysts(lake: Lake, config: Config, now: datetime, options: Options) -> None:
     """Ten hours later: simulated analysts have answered alerts, and the queue takes in what they found."""
+    if not lake.exists("ops.alerts"):
+        return
     noon = now + timedelta(hours=10)
-    alerts = lake.read("ops.alerts").where(f"use_case = '{ASKED}'") if lake.exists("ops.alerts") else None
-    answers = answer_alerts(alerts, lake.landing, noon) if alerts is not None else 0
+    answers = answer_alerts(lake.read("ops.alerts").where(f"use_case = '{ASKED}'"), lake.landing, noon)
     options.say(f"simulating analysts: {answers} answers")
-    if answers:
-        for name, of in (
-            ("ingest", {"source": SOURCE}),
-            ("refine", {"source": SOURCE}),
-            ("queue", {"use_case": ASKED}),
-        ):
-            run_step(Step(lake, config, noon, name, say=options.say), load_step(name), of)
+    of_source, of_use_case = {"source": SOURCE}, {"use_case": ASKED}
+    for name, arguments in (("ingest", of_source), ("refine", of_source), ("queue", of_use_case)) if answers else ():
+        run_step(Step(lake, config, noon, name, say=options.say), load_step(name), arguments)
 
 
 def planted_leak(lake: Lake, config: Config, now: datetime, options: Options) -> str:

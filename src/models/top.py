@@ -18,9 +18,8 @@ class Top:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._best: defaultdict[int, dict[str | None, float]] = defaultdict(
-            dict
-        )  # group -> entity -> its highest score
+        # group -> entity -> its highest score
+        self._best: defaultdict[int, dict[str | None, float]] = defaultdict(dict)
         self._floor: dict[int, float] = {}  # the lowest score that still counts, of groups with `count` entities
 
     def among(self, group: np.ndarray, entity: Any, score: np.ndarray) -> np.ndarray:

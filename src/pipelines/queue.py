@@ -83,7 +83,8 @@ def _verdicts(step: Step, chosen: UseCase, stands: DataFrame) -> DataFrame:
         return lake.spark.createDataFrame([], empty)
     table = f"silver.{given.source}"
     if not lake.exists(table):
-        step.say(f"{chosen.use_case}: no verdict has arrived yet")
+        expected = step.config.source(given.source).read.required
+        (step.warn if expected else step.say)(f"{chosen.use_case}: no verdicts, because there is no {table} yet")
         return lake.spark.createDataFrame([], empty)
     return queueing.verdict_rows(lake.read(table), given, chosen, stands, step.now)
 

@@ -119,6 +119,8 @@ def _queue_kept_its_word(weeks: Weeks) -> None:
     states = {state for _, state in weeks.alerts[-1].values()}
     assert {"new", "confirmed", "dismissed", "expired"} <= states
     assert {weeks.alerts[REVISED - 1][weeks.revised][1], weeks.alerts[REVISED][weeks.revised][1]} == {"confirmed", "dismissed"}  # fmt: skip
+    open_alerts = weeks.demo.query("SELECT entity FROM ops.alerts WHERE state IN ('new', 'in_work')")
+    assert len({row["entity"] for row in open_alerts}) == len(open_alerts)
 
 
 def _labels_came(weeks: Weeks, reported: dict[str, float]) -> None:
