@@ -83,8 +83,10 @@ def _verdicts(step: Step, chosen: UseCase, stands: DataFrame) -> DataFrame:
         return lake.spark.createDataFrame([], empty)
     table = f"silver.{given.source}"
     if not lake.exists(table):
-        expected = step.config.source(given.source).read.required
-        (step.warn if expected else step.say)(f"{chosen.use_case}: no verdicts, because there is no {table} yet")
+        source = step.config.sources.get(given.source)
+        (step.say if source and not source.read.required else step.warn)(
+            f"{chosen.use_case}: no verdicts, because there is no {table} yet"
+        )
         return lake.spark.createDataFrame([], empty)
     return queueing.verdict_rows(lake.read(table), given, chosen, stands, step.now)
 
