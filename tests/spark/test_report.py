@@ -294,10 +294,9 @@ def test_every_query_of_a_dashboard_gives_what_its_widgets_show(built: Built, pa
     queries = [query["query"] for widget in widgets for query in widget["queries"]]
     for item in content["datasets"]:
         found = built.lake.sql("".join(item["queryLines"]))
-        found.createOrReplaceTempView("asked")
         for query in (query for query in queries if query["datasetName"] == item["name"]):
             shown = ", ".join(field["expression"] for field in query["fields"])
-            rows = built.lake.spark.sql(f"SELECT {shown} FROM asked").collect()
+            rows = built.lake.spark.sql(f"SELECT {shown} FROM {{found}}", found=found).collect()
             assert rows, item["name"]
             assert any(value is not None for row in rows for value in row), item["name"]
 
