@@ -9,7 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.jobs import train_alone
+
+pytestmark = pytest.mark.long
 
 ALONE = {"search": {"trials": 2, "rows": 2000}, "fit": "single_node"}
 
