@@ -21,11 +21,11 @@ from finlake.pipelines.step import Step, run_step
 def decided(spark):
     """Decisions of March and April 2025 in Berlin, and when each positive was reported: some before, some after maturity."""
     draw = np.random.default_rng(4)
-    moment = pd.to_datetime("2025-03-01") + pd.to_timedelta(draw.uniform(0, 61 * 86400, 3000), unit="s")
+    moment = pd.to_datetime("2025-03-01") + pd.to_timedelta(draw.uniform(0, 61 * 86400, 3000), unit="s").round("ms")
     label = draw.random(3000) < 0.15
     probability = 1 / (1 + np.exp(-(-2 + 1.5 * label + draw.normal(size=3000))))
     late = draw.random(3000) < 0.2
-    delay = pd.to_timedelta(np.where(late, 40, draw.uniform(0, 1.9, 3000)), unit="D")
+    delay = pd.to_timedelta(np.where(late, 40, draw.uniform(0, 1.9, 3000)), unit="D").round("ms")
     table = pd.DataFrame(
         {
             "label_key": [f"k{i}" for i in range(3000)],
