@@ -10,23 +10,24 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from finlake.config import Config, UseCase
-from finlake.features.decisions import decisions, key_text
+from finlake.features.decisions import key_text
 from finlake.features.definitions import match_columns, select
+from finlake.features.entity_versions import decisions_of
 from finlake.features.plan import make_plan
 from finlake.features.rows import RowSet
 
 _ANY = "0001-01-01"  # a decision touched by another row is computed, whatever is known of its own
 
 
-def touched_decisions(
+def touched_keys(
     changes: Mapping[str, DataFrame],
     versions: Mapping[str, DataFrame],
     built: DataFrame,
     use_case: UseCase,
     config: Config,
-    until: tuple[datetime, datetime],
+    before: datetime,
 ) -> DataFrame:
-    """Decisions to compute, as `decisions.decisions` gives them: no other row of the feature table changes.
+    """Keys of the decisions that news touches: `decision_key`, and since when the first news of its own row is known.
 
     A decision is touched by a version of its entity that begins or ends by the decision's moment and lies before its
     row. News is mostly known after the decisions that are there, and so touches few of them.
@@ -37,17 +38,31 @@ def touched_decisions(
         built: the feature table.
         use_case: whose decisions.
         config: definitions and contracts.
-        until: the moments up to which decisions were, and now are, to be in the table.
+        before: the moment up to which decisions are in the table.
     """
-    before, now = until
-    scored = config.source(use_case.score.each)
     keys = [_news(changes, versions, use_case, config, before)]
     late = {name: rows for name, rows in changes.items() if _told_by(rows, before)}
     if late:  # mostly everything new became known after the decisions in the table
         keys += list(_late(late, versions, built, use_case, config))
-    touched = reduce(DataFrame.unionByName, keys).groupBy("decision_key").agg(F.min("_first").alias("_first"))
-    named = versions[scored.source].withColumn("decision_key", key_text(scored.key))
-    found = decisions(named.join(touched, "decision_key", "left_semi").drop("decision_key"), use_case, scored)
+    return reduce(DataFrame.unionByName, keys).groupBy("decision_key").agg(F.min("_first").alias("_first"))
+
+
+def touched_decisions(
+    touched: DataFrame, versions: DataFrame, use_case: UseCase, config: Config, until: tuple[datetime, datetime]
+) -> DataFrame:
+    """Decisions to compute, as `decisions.decisions` gives them: no other row of the feature table changes.
+
+    Args:
+        touched: of `touched_keys`, best written down: Spark then sees that there are few, and leaves the versions
+            where they are.
+        versions: silver versions of the scored source.
+        use_case: whose decisions.
+        config: contracts.
+        until: the moments up to which decisions were, and now are, to be in the table.
+    """
+    before, now = until
+    scored = config.source(use_case.score.each)
+    found = decisions_of(touched, versions, use_case, scored)
     known = found.join(touched, "decision_key").filter(F.col("decision_ts") <= F.lit(now))
     corrected = (F.col("known_from") < F.col("_first")) & (F.col("decision_ts") <= F.lit(before))
     return known.filter(~corrected).drop("_first")

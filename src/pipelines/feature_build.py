@@ -15,10 +15,11 @@ from finlake.errors import FreshnessError
 from finlake.features.build import build_features, carried, sources_read
 from finlake.features.decisions import decisions
 from finlake.features.definitions import definition_digest, select
-from finlake.features.increment import touched_decisions
+from finlake.features.increment import touched_decisions, touched_keys
 from finlake.features.leakage.declared import audit
 from finlake.features.leakage.findings import refuse_leaks
 from finlake.features.words import describe
+from finlake.lakehouse import scratch
 from finlake.pipelines.step import Step
 from finlake.workspace.runtime import on_databricks
 from finlake.workspace.unity_catalog import declare_feature_key
@@ -120,19 +121,19 @@ class Build:
 
     def update(self, news: Mapping[str, DataFrame], since: datetime) -> int:
         """Computes the decisions that the news touches, and those after `since`; the others stand as they are."""
-        lake = self.step.lake
+        lake, use_case, config = self.step.lake, self.use_case, self.step.config
         built = lake.read(self.table).drop("_definition")
-        touched = touched_decisions(news, self.versions, built, self.use_case, self.step.config, (since, self.step.now))
-        work = f"ops.touched_{self.table.removeprefix('features.')}"
-        lake.overwrite(work, touched, about="Work of features in progress.")
-        decided = lake.read(work)
-        counted = decided.agg(F.count(F.lit(1)).alias("rows"), F.min("event_ts").alias("earliest")).first()
-        rows = int(counted["rows"]) if counted else 0
-        if counted and rows:
-            frame = build_features(decided, self.versions, self.use_case, self.step.config, counted["earliest"])
-            values = [column for column in frame.columns if column != "decision_key"]
-            lake.merge(self.table, frame, on=["decision_key"], update=values)
-        lake.drop(work)
+        # What is written down is known to be small, and joins without moving the large tables.
+        with scratch(lake, self.table) as keep:
+            keys = keep("keys", touched_keys(news, self.versions, built, use_case, config, since))
+            scored = self.versions[use_case.score.each]
+            decided = keep("decisions", touched_decisions(keys, scored, use_case, config, (since, self.step.now)))
+            counted = decided.agg(F.count(F.lit(1)).alias("rows"), F.min("event_ts").alias("earliest")).first()
+            rows = int(counted["rows"]) if counted else 0
+            if counted and rows:
+                frame = build_features(decided, self.versions, use_case, config, counted["earliest"])
+                values = [column for column in frame.columns if column != "decision_key"]
+                lake.merge(self.table, keep("features", frame), on=["decision_key"], update=values)
         return rows
 
     def finish(self) -> int:

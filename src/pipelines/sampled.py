@@ -16,7 +16,7 @@ from finlake.features.build import build_features
 from finlake.features.decisions import decisions
 from finlake.features.definitions import select
 from finlake.features.entity_versions import decisions_of, entity_versions
-from finlake.features.increment import touched_decisions
+from finlake.features.increment import touched_decisions, touched_keys
 from finlake.features.plan import make_plan
 from finlake.pipelines.feature_build import Build
 from finlake.pipelines.step import Step
@@ -96,7 +96,9 @@ class Sample:
             held = self.frames(now)
             changes = {source: _changed(frame, before, now) for source, frame in held.items()}
             built = lake.read(table).drop("_definition")
-            touched = self._mine(touched_decisions(changes, held, built, self.use_case, config, (before, now)))
+            keys = touched_keys(changes, held, built, self.use_case, config, before)
+            scored = held[self.use_case.score.each]
+            touched = self._mine(touched_decisions(keys, scored, self.use_case, config, (before, now)))
             frame = build_features(touched, held, self.use_case, config)
             lake.merge(table, frame, on=["decision_key"], update=[c for c in frame.columns if c != "decision_key"])
         found = values_of(lake.read(table), names)

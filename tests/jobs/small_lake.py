@@ -23,7 +23,9 @@ def write_small_lake(root: Path, claims: int = 240, days: int = 365) -> tuple[Pa
     lines = ["Claim No;policy_no;happened;reported;claimed;region;outcome;closed"]
     for i in range(claims):
         happened = datetime(2025, 12, 31, 9) - timedelta(days=days) * (1 - i / claims)
-        lines.append(_claim(i, happened, 50 + (i * 37) % 900, "fraud" if i % 11 == 0 else "paid"))
+        # No claim may be a copy of an earlier one: the auditor refuses them.
+        claimed = 50 + (i * 37) % 900 + i // 900 * 7
+        lines.append(_claim(i, happened, claimed, "fraud" if i % 11 == 0 else "paid"))
     lines.append(_claim(3, datetime(2025, 1, 5, 21), 999, "paid", days_to_report=9))
     lines.append("c9999;p001;05.02.2025 10:00;2025-02-06 10:00:00;a lot;north;;")
     _write(landing / "claims" / "claims.csv", "\n".join(lines) + "\n")

@@ -13,7 +13,7 @@ from tests.jobs.conftest import ROOT, finlake
 
 
 @pytest.mark.skipif(not os.environ.get("FINLAKE_DATA"), reason="FINLAKE_DATA names no folder with the public files")
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize(
     ("example", "source", "use_case", "metric"),
     [

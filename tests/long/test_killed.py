@@ -41,7 +41,7 @@ VOLATILE = (
 )  # fmt: skip
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 def test_a_nightly_job_that_is_killed_in_every_step_ends_like_an_undisturbed_one(spark, tmp_path: Path) -> None:
     conf, lake = write_small_lake(tmp_path, claims=3000, days=3 * 365)
     use_case = conf / "use_cases" / "claim_fraud.yml"
