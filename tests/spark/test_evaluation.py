@@ -62,6 +62,19 @@ def test_measures_from_counts_equal_scikit_learn(scored, counts):
     assert Evaluation.from_dict(found.to_dict()) == found
 
 
+def test_rows_in_another_order_are_judged_alike_to_the_last_digit(scored):
+    rows = scored[1].withColumn("entity", F.substring("decision_key", -2, 2))
+    turned = rows.orderBy(F.desc("decision_key")).repartition(5)
+    found = [
+        ev.evaluate(
+            ev.counted(frame, ["finlake", "baseline_rule"], entities=True), None, {"kind": "none"}, use_case(), 7
+        )
+        for frame in (rows, turned)
+    ]
+    assert found[0].figures["average_precision.finlake"].low is not None
+    assert found[0] == found[1]
+
+
 def test_the_test_part_never_reaches_calibration_or_tuning(scored, counts):
     changed = scored[1].withColumn(
         "label", F.when(F.col("part") == "test", 1 - F.col("label")).otherwise(F.col("label"))
