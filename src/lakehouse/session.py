@@ -93,6 +93,8 @@ def _local(settings: dict[str, str], warehouse: Path | None) -> SparkSession:
     conf = {
         **_LOCAL,
         "spark.sql.shuffle.partitions": str(max(cores, 2)),
+        # Sorts of much data fit into memory when they are cut finer; Spark brings what is small together again.
+        "spark.sql.adaptive.coalescePartitions.initialPartitionNum": str(4 * max(cores, 2)),
         "spark.driver.memory": os.environ.get("FINLAKE_MEMORY") or _memory(),
         "spark.driver.extraJavaOptions": " ".join(java),
         **delta_conf(java),

@@ -48,7 +48,7 @@ def with_reasons(rows: DataFrame, artefact: Artefact, render: Render, count: int
 
 def _told(scorer: Scorer, rows: pa.RecordBatch, render: Render, count: int) -> list[list[dict[str, Any]]]:
     features = scorer.features
-    values = matrix_of(rows, len(features))
+    values = matrix_of(rows.column(VALUES), len(features))
     made = []
     moments = rows.column("decision_ts").to_pylist()
     for row, strongest, moment in zip(values, top_reasons(scorer, as_floats(values), count), moments, strict=True):

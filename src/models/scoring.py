@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, BooleanType, DoubleType, StructField, StructType
 
 from finlake.config.policy import Costs
 from finlake.config.use_case import UseCase
@@ -17,9 +17,6 @@ from finlake.models.frames import block_day
 from finlake.models.served import clean
 from finlake.models.top import Top
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 FIRST, SHADOW, REVIEW = "first", "shadow", "review"
 _KINDS = (FIRST, SHADOW, REVIEW)
 VALUES = "_values"  # the features of a row whose reasons are told, in the model's order
@@ -27,42 +24,33 @@ ALERT, WATCH, PASS = "alert", "watch", "pass"
 
 
 def probabilities(frame: DataFrame, keep: Sequence[str], artefact: Artefact, highest: int | None = None) -> DataFrame:
-    """`keep` columns, `raw_score` (log odds), `probability` (calibrated) and `_values` (the features), in Arrow batches.
+    """`keep` columns, `raw_score` (log odds), `probability` (calibrated) and `_values` (the features).
 
     With `highest`, only rows that can be among so many highest entities of their group have `_values`, and `_top` is
     true for them: a row without it has so many entities of its group above it. The frame then needs `_group` (int),
     `_entity` and `_shift` (log odds taken off before rows are compared).
     """
-    names, width = list(keep), len(artefact.card.features)
-    compared = ("_group", "_entity", "_shift") if highest is not None else ()
-    given = list(dict.fromkeys([*names, *compared]))
-    # one array instead of many columns crosses to Python faster
-    taken = valued(frame, artefact.card.features).select(*(F.col(f"`{name}`") for name in given), VALUES)
-    added = [StructField("raw_score", DoubleType()), StructField("probability", DoubleType())]
+    width = len(artefact.card.features)
+    # what the booster takes crosses to Python, as one array, which is faster than many columns; the rest stays in Spark
+    given, fields = [VALUES], "raw_score double, probability double"
     if highest is not None:
-        added.append(StructField("_top", BooleanType()))
-    added.append(StructField(VALUES, ArrayType(DoubleType())))
-    schema = StructType([*(taken.schema[name] for name in names), *added])
+        given, fields = [VALUES, "_group", "_entity", "_shift"], f"{fields}, _top boolean"
 
-    def run(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
-        import pyarrow
-
+    def run(batches: Iterator[pa.Array]) -> Iterator[pa.Array]:
         scorer = artefact.scorer()
         top = Top(highest) if highest is not None else None
         for batch in batches:
-            values = matrix_of(batch, width)
-            margin = scorer.margin(as_floats(values)) if len(values) else np.empty(0)
-            made = [pyarrow.array(margin), pyarrow.array(scorer.probability(margin))]
-            if top is None:
-                made.append(batch.column(VALUES))
-            else:
-                group, shift = (batch.column(name).to_numpy(zero_copy_only=False) for name in ("_group", "_shift"))
-                kept = top.among(group, batch.column("_entity"), margin - shift)
-                made += [pyarrow.array(kept), _lists(values, kept)]
-            columns = [batch.column(name) for name in names]
-            yield pyarrow.RecordBatch.from_arrays([*columns, *made], [*names, *(field.name for field in added)])
+            margin = scorer.margin(as_floats(matrix_of(batch.field(VALUES), width))) if len(batch) else np.empty(0)
+            made = {"raw_score": pa.array(margin), "probability": pa.array(scorer.probability(margin))}
+            if top is not None:
+                group, shift = (batch.field(name).to_numpy(zero_copy_only=False) for name in ("_group", "_shift"))
+                made["_top"] = pa.array(top.among(group, batch.field("_entity"), margin - shift))
+            yield pa.StructArray.from_arrays(list(made.values()), list(made))
 
-    return taken.mapInArrow(run, schema)
+    arrow_udf: Any = F.arrow_udf  # its stub does not know that the kind follows from the hints
+    known = valued(frame, artefact.card.features).withColumn("_score", arrow_udf(run, fields)(F.struct(*given)))
+    values = F.col(VALUES) if highest is None else F.when(F.col("_score._top"), F.col(VALUES))
+    return known.select(*(F.col(f"`{name}`") for name in keep), "_score.*", values.alias(VALUES))
 
 
 def valued(rows: DataFrame, features: Sequence[str]) -> DataFrame:
@@ -70,9 +58,9 @@ def valued(rows: DataFrame, features: Sequence[str]) -> DataFrame:
     return rows.withColumn(VALUES, F.array(*(F.col(f"`{name}`").cast("double") for name in features)))
 
 
-def matrix_of(batch: pa.RecordBatch, width: int) -> np.ndarray:
-    """`_values` of a batch in which none is null, as doubles; what is missing is NaN."""
-    flat = batch.column(VALUES).flatten().to_numpy(zero_copy_only=False)
+def matrix_of(values: pa.ListArray, width: int) -> np.ndarray:
+    """`_values` of rows, none of them null, as doubles; what is missing is NaN."""
+    flat = values.flatten().to_numpy(zero_copy_only=False)
     return np.asarray(flat, dtype="float64").reshape(-1, width)
 
 
@@ -80,16 +68,6 @@ def as_floats(values: np.ndarray) -> np.ndarray:
     """What the booster takes: numbers too large for it count as missing, like infinities."""
     with np.errstate(over="ignore"):
         return clean(values.astype("float32"))
-
-
-def _lists(values: np.ndarray, kept: np.ndarray) -> pa.Array:
-    """A list for each row that is kept, null for the others; NaN becomes null."""
-    import pyarrow
-
-    ends = np.concatenate([[0], np.cumsum(kept)]).astype("int32") * values.shape[1]
-    flat = pyarrow.array(values[kept].ravel(), from_pandas=True)
-    starts = pyarrow.array(ends.astype("int32"), mask=np.concatenate([~kept, [False]]))
-    return pyarrow.ListArray.from_arrays(starts, flat)
 
 
 def unscored(features: DataFrame, earlier: DataFrame | None, version: str, *, in_charge: bool) -> DataFrame:

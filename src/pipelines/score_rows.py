@@ -84,7 +84,7 @@ def _stretch(run: Run, features: DataFrame, earlier: DataFrame | None) -> DataFr
 
 
 def _scored(run: Run, new: DataFrame, highest: int | None = None) -> DataFrame:
-    """Scores, with the thresholds that hold now and what reasons need."""
+    """Scores, with what reasons need and, where they differ between rows, the thresholds that hold now."""
     policy = run.use_case.policy
     entity = policy.one_alert_per or "decision_key"
     value = F.lit(None).cast("decimal(18,2)")
@@ -94,19 +94,21 @@ def _scored(run: Run, new: DataFrame, highest: int | None = None) -> DataFrame:
     wide = with_thresholds(new, run.use_case, valid_thresholds(run.step, run.use_case))
     entity_text = F.col(f"`{entity}`").cast("string")
     wide = wide.withColumns({"_entity": entity_text, "_value": value, "_group": scoring.group_of(run.use_case)})
-    keep = ["decision_key", "event_ts", "decision_ts", "_entity", "_value", "_group"]
-    same = fixed_thresholds(policy)
-    if policy.contexts is not None:
-        keep += same
-    made = scoring.probabilities(wide, keep, run.artefact, highest)
-    if policy.contexts is None:  # what is the same for every row need not cross to Python and back
-        made = made.withColumns(same)
+    differ = fixed_thresholds(policy) if policy.contexts is not None else ()
+    keep = ["decision_key", "event_ts", "decision_ts", "_entity", "_value", "_group", *differ]
+    return scoring.probabilities(wide, keep, run.artefact, highest)
+
+
+def _named(run: Run, scored: DataFrame) -> DataFrame:
+    """`_scored` with the columns that are the same for every row or follow from others, which need not be kept."""
+    same = fixed_thresholds(run.use_case.policy) if run.use_case.policy.contexts is None else {}
     digest = F.lit(run.artefact.card.definition)
-    return made.withColumns({"kind": scoring.kind_in("_group"), "feature_digest": digest}).withColumnsRenamed(_NAMES)
+    made = scored.withColumns({**same, "kind": scoring.kind_in("_group"), "feature_digest": digest})
+    return made.withColumnsRenamed(_NAMES)
 
 
 def _by_cut_offs(run: Run, new: DataFrame) -> DataFrame:
-    decided = _scored(run, new).withColumn("decision", scoring.by_cut_offs(run.use_case.policy.costs))
+    decided = _named(run, _scored(run, new)).withColumn("decision", scoring.by_cut_offs(run.use_case.policy.costs))
     told = F.when(~F.col("decision").isin(*_NO_REASONS), F.col(scoring.VALUES))
     return with_reasons(decided.withColumn(scoring.VALUES, told), run.artefact, run.render)
 
@@ -118,7 +120,7 @@ def _by_budget(run: Run, new: DataFrame, earlier: DataFrame | None, keep: Callab
         own = (F.col("kind") == scoring.FIRST) | (F.col("model_version") == run.version)
         called = earlier.where(F.col("decision").isin(scoring.ALERT, scoring.WATCH) & own)
         given = called.select(block_day(run.use_case).alias("day"), "kind", "entity", "decision")
-    scored = keep("scored", _scored(run, new, scoring.most_called(given, run.use_case)))
+    scored = _named(run, keep("scored", _scored(run, new, scoring.most_called(given, run.use_case))))
     ranked = scoring.by_budget(scored.where("_top"), run.use_case, given).where(F.col("decision") != scoring.PASS)
     told = F.when(F.col("decision") == scoring.ALERT, F.col(scoring.VALUES)).alias(scoring.VALUES)
     called = with_reasons(ranked.select(*_ROW, "decision", told), run.artefact, run.render)

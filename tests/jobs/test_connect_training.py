@@ -1,4 +1,6 @@
-"""Where no classic cluster is: Spark Connect refuses the distributed fit with a word, and fits on the driver like classic Spark."""
+"""Where no classic cluster is: Spark Connect refuses the distributed fit with a word, and fits on the driver and scores like
+classic Spark.
+"""
 
 from __future__ import annotations
 
@@ -27,10 +29,12 @@ def trained(root: Path, model: dict[str, object], **environment: str) -> dict[st
     return found
 
 
-def test_a_fit_on_the_driver_is_the_same_on_connect_and_classic_spark(tmp_path: Path) -> None:
+def test_a_fit_on_the_driver_and_its_scores_are_the_same_on_connect_and_classic_spark(tmp_path: Path) -> None:
     refused = trained(tmp_path / "connect", {}, FINLAKE_REMOTE="local")["refused"]
     assert "model.fit: single_node" in refused and "resources/training.job.yml" in refused
     far = trained(tmp_path / "connect", ALONE, FINLAKE_REMOTE="local")
     near = trained(tmp_path / "classic", ALONE)
     assert "connect" in far["session"] and "connect" not in near["session"]
     assert far["digest"] == near["digest"] and far["trials"] == near["trials"]
+    assert far["scores"] == near["scores"] != []
+    assert {decision for *_, decision in far["scores"]} > {"alert"}

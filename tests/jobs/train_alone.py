@@ -1,4 +1,4 @@
-"""A process that trains on the synthetic training set: `python train_alone.py <lake> <model as JSON>` prints what it made."""
+"""A process that trains on the synthetic training set and scores: `python train_alone.py <lake> <model as JSON>` prints what it made."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from finlake.config import Config, Target
 from finlake.errors import TrainingError
 from finlake.lakehouse import open_lake
+from finlake.pipelines.score import score
 from finlake.pipelines.train import train_on
 
 sys.path.append(str(Path(__file__).parents[1] / "spark"))
@@ -29,7 +30,10 @@ def main(root: Path, model: dict[str, object]) -> dict[str, object]:
         return {**found, "refused": str(error)}
     rows = lake.read("ops.trials").orderBy("trial").collect()
     trials = [[row["trial"], row["metric"], row["status"], row["params"], row["curve"]] for row in rows]
-    return {**found, "digest": made["digest"], "trials": trials}
+    score(make_step(lake, "score", "b"), "late_visits")
+    scored = lake.read("scores.late_visits").orderBy("decision_key")
+    scores = [list(row) for row in scored.select("decision_key", "raw_score", "probability", "decision").collect()]
+    return {**found, "digest": made["digest"], "trials": trials, "scores": scores}
 
 
 if __name__ == "__main__":
