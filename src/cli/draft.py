@@ -181,7 +181,9 @@ def advise(options: Options, made: Proposal, name: str, files: list[str], use_ca
     conf = "" if options.conf == Path("conf") else f" --conf {options.conf}"
     steps = [f"finlake ingest --source {name}{conf}", f"finlake refine --source {name}{conf}"]
     if use_case:
-        steps += [f"finlake {step} --use-case {use_case}{conf}" for step in ("features", "train", "promote", "score")]
+        steps += [
+            f"finlake {step} --use-case {use_case}{conf}" for step in ("features", "train", "promote", "score", "queue")
+        ]
         steps += [f"finlake publish{conf}", f"finlake report{conf}"]
     click.echo(f"next: look through {'them' if len(files) > 1 else 'it'}, then")
     for step in (f"finlake check{conf}", *steps):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -14,6 +14,8 @@ from finlake.features.definitions import kinds, match_columns
 from finlake.features.expressions import Scope, parse
 from finlake.features.row_columns import resolver
 from finlake.features.windows import NEVER
+
+SILENCE = timedelta(days=7)
 
 
 def positive_periods(versions: DataFrame, use_case: UseCase, source: Source, scored: Source) -> DataFrame:
@@ -87,6 +89,19 @@ def labels(decisions: DataFrame, periods: DataFrame, use_case: UseCase, scored: 
     matured = F.col("event_ts") + F.expr(use_case.label.matures_after.interval) <= now
     label = F.when(F.col("_reported") == 1, 1).when(matured, 0)
     return joined.select("decision_key", label.cast("int").alias("label"), matured.alias("matured"))
+
+
+def known_until(versions: DataFrame, now: datetime) -> datetime:
+    """Up to when a missing report means anything: `now`, but the last word of a label source that is silent since a week.
+
+    A file that ends there, or a feed that stopped, tells nothing of what came later. `versions`: of the label source.
+    """
+    heard = versions.filter(F.col("known_from") <= F.lit(now)).agg(F.max(F.unix_micros("known_from")).alias("last"))
+    last = heard.collect()[0]["last"]
+    if last is None:
+        return now
+    moment = datetime.fromtimestamp(last // 1_000_000, UTC) + timedelta(microseconds=last % 1_000_000)
+    return moment if now - moment > SILENCE else now
 
 
 def _until(known_to: Column) -> Column:

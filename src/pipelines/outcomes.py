@@ -12,6 +12,7 @@ from finlake.features.labels import labels, positive_periods
 from finlake.models import outcomes as turned_out
 from finlake.models.alerts import standing
 from finlake.models.frames import value_name
+from finlake.pipelines.known_labels import labels_until
 from finlake.pipelines.queue import alerts_of_use_case
 from finlake.pipelines.step import Step, Values
 
@@ -70,5 +71,7 @@ def _labels(step: Step, chosen: UseCase, stands: DataFrame) -> DataFrame:
         column = value_name(lake.read(f"features.{chosen.use_case}").columns, match)
         carried = lake.read(f"features.{chosen.use_case}").select("decision_key", F.col(f"`{column}`").alias(match))
         decided = decided.join(carried, "decision_key")
-    periods = positive_periods(lake.read(f"silver.{source.source}"), chosen, source, scored)
-    return labels(decided, periods, chosen, scored, step.now).select("decision_key", "label")
+    versions = lake.read(f"silver.{source.source}")
+    periods = positive_periods(versions, chosen, source, scored)
+    until = labels_until(step, chosen, versions)
+    return labels(decided, periods, chosen, scored, until).select("decision_key", "label")

@@ -11,6 +11,7 @@ from finlake.features.definitions import match_columns
 from finlake.features.labels import positive_periods
 from finlake.models.prequential import counted_periods, matured, period_figures
 from finlake.models.scoring import FIRST
+from finlake.pipelines.known_labels import labels_until
 from finlake.pipelines.step import Step, Values
 
 PREFIX = "prequential."
@@ -27,8 +28,9 @@ def performance(step: Step, use_case: str) -> Values:
         step.say(f"{use_case} has no scores yet")
         return {"periods": []}
     scored, source = step.config.source(chosen.score.each), step.config.source(chosen.label.from_.source)
-    told = positive_periods(lake.read(f"silver.{source.source}"), chosen, source, scored)
-    rows = matured(_standing(step, chosen), told, chosen, step.now)
+    versions = lake.read(f"silver.{source.source}")
+    told = positive_periods(versions, chosen, source, scored)
+    rows = matured(_standing(step, chosen), told, chosen, labels_until(step, chosen, versions))
     made = period_figures(counted_periods(rows), step.seed, _reported(step, use_case))
     for found in made:
         text = (

@@ -20,6 +20,7 @@ from finlake.features.splits import Bounds, short_gaps, split_bounds
 from finlake.features.training import HELD_OUT, PARTS, training_set
 from finlake.pipelines.feature_build import sources_needed
 from finlake.pipelines.feature_versions import restored
+from finlake.pipelines.known_labels import labels_until
 from finlake.pipelines.recomputed import findings_in
 from finlake.pipelines.step import Step
 
@@ -138,14 +139,15 @@ def remade(step: Step, use_case: str, definition: str = "") -> DataFrame:
 def _labelled(
     step: Step, use_case: UseCase, decided: DataFrame, versions: Mapping[str, DataFrame]
 ) -> tuple[DataFrame, Bounds]:
-    """Labels of decisions as known at the step's moment, and the parts' bounds."""
+    """Labels of decisions as far as they are known at the step's moment, and the parts' bounds."""
     config = step.config
     scored, source = config.source(use_case.score.each), config.source(use_case.label.from_.source)
     periods = positive_periods(versions[source.source], use_case, source, scored)
     span = decided.agg(F.min("event_ts").alias("first"), F.max("event_ts").alias("last")).first()
     assert span is not None
-    bounds = split_bounds(use_case, step.now, span["first"], span["last"])
-    return labels(decided, periods, use_case, scored, step.now), bounds
+    until = labels_until(step, use_case, versions[source.source])
+    bounds = split_bounds(use_case, until, span["first"], span["last"])
+    return labels(decided, periods, use_case, scored, until), bounds
 
 
 def _learnt_from(step: Step, use_case: str, digest: str, definition: str) -> str:

@@ -84,11 +84,12 @@ execute(["sql", "select entity, probability, decision, reasons from scores.claim
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=540,
+        timeout=1500,  # only a guard
         env={**os.environ},
         check=False,
     )
     assert run.returncode == 0, run.stderr[-4000:]
+    assert "its labels count as known until then" in run.stdout + run.stderr
     answer = json.loads(run.stdout[run.stdout.index("{\n") : run.stdout.index("[\n")])
     assert answer["decision_key"] == "C999999"
     assert answer["features"]["this_claimed_amount"] == 1234.5

@@ -8,7 +8,7 @@ from feature_cases import PAYMENTS, REPORTS, Version, config, rows, versioned
 
 from finlake.config.use_case import HoldOut
 from finlake.features.decisions import decisions
-from finlake.features.labels import labels, positive_periods
+from finlake.features.labels import known_until, labels, positive_periods
 from finlake.features.splits import Bounds, Span, split_bounds
 from finlake.features.training import training_set
 
@@ -104,3 +104,13 @@ def test_entities_held_out_are_in_neither_train_nor_choose(spark):
     assert apart["train"] == apart["choose"] and not apart["train"] & apart["held_out"]
     assert apart["train"] | apart["held_out"] == apart["test"] == everyone["test"]
     assert 4 <= len(apart["held_out"]) <= 16
+
+
+def test_labels_are_known_until_their_source_has_been_silent_for_a_week(spark):
+    reports = [*report(3, ("confirmed", 5)), *report(4, ("confirmed", 9)), *report(5, ("confirmed", 40))]
+    told = spark.createDataFrame(rows(reports, REPORTS), REPORTS)
+    last, week = START + 9 * DAY, timedelta(days=7)
+    assert known_until(told, last + week) == last + week
+    assert known_until(told, last + week + timedelta(microseconds=1)) == last
+    assert known_until(told, START + 41 * DAY) == START + 41 * DAY
+    assert known_until(told.limit(0), last + 3 * week) == last + 3 * week

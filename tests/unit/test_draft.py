@@ -187,6 +187,28 @@ def test_a_use_case_is_drafted_with_its_label_known_later(tmp_path: Path, zoo: d
     assert "this.amount" in made.features
 
 
+def test_a_time_called_like_the_label_says_when_it_is_known_and_numbers_of_customers_are_names(tmp_path: Path) -> None:
+    file = tmp_path / "Rechnungen.csv"
+    days = [datetime(2024, 1, 1) + timedelta(days=n // 2) for n in range(600)]
+    lines = [
+        f"R{n};{1000 + n % 60};{n % 60};{day:%d.%m.%Y};{n},50;{'J' if n % 9 == 0 else 'N'};"
+        f"{day + timedelta(days=40):%d.%m.%Y};{day + timedelta(days=9):%d.%m.%Y}"
+        for n, day in enumerate(days)
+    ]
+    header = "Nr;Kunde;Kunde Alter;Datum;Betrag;Ausgefallen;Ausgefallen am;Outcome on"
+    file.write_text("\n".join([header, *lines]) + "\n")
+    config = drafted(tmp_path, file, "--use-case", "Ausgefallen")
+    assert [str(problem) for problem in all_problems(config, None)] == []
+    source, made = config.source("things"), config.use_case("things_ausgefallen")
+    assert (source.columns["Kunde"].type, source.columns["Kunde Alter"].type) == ("text", "integer")
+    assert config.groups["things_history"].entity == "kunde"
+    (later,) = source.known_later
+    assert (later.columns, later.known_at.column) == (["ausgefallen", "ausgefallen_am"], "ausgefallen_am")
+    assert source.columns["Ausgefallen"].type == "boolean"
+    assert {"ausgefallen", "ausgefallen_am"} <= set(made.never)
+    assert made.label.matures_after.days == 41
+
+
 def test_a_month_is_known_when_it_is_over(tmp_path: Path) -> None:
     file = tmp_path / "loans.csv"
     months = [datetime(2015 + n // 12, 1 + n % 12, 1) for n in range(60)]

@@ -98,10 +98,16 @@ def _positive(target: Guess) -> set[str]:
 
 
 def _clock(made: Proposal, target: Guess) -> Guess | None:
-    for guess in made.guesses:
+    """The time called like the label (`chargeback`, `chargeback_at`), else one that says that a case is over."""
+    named = target.words - {target.name, "is", "has", "was", "flag"} or {target.name}
+
+    def called_like_it(guess: Guess) -> bool:
+        return named <= guess.words and not guess.hints("not_known")
+
+    for guess in sorted(made.guesses, key=called_like_it, reverse=True):
         if guess in (made.happened_at, made.known_at, target) or guess.name == made.latest_by:
             continue
-        if guess.moments is None or not guess.hints("outcome"):
+        if guess.moments is None or not (called_like_it(guess) or guess.hints("outcome")):
             continue
         pairs = list(_pairs(made.happened_at, guess))
         if len(pairs) >= 50 and sum(b >= a for a, b in pairs) >= 0.97 * len(pairs):

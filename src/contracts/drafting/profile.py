@@ -38,6 +38,7 @@ NULL_WORDS = (
 )
 _EVERYWHERE = {"NULL", "null", "Null", "\\N", "N/A", "n/a", "NaN", "nan", "None", "#N/A"}
 _ENOUGH = 0.97
+_FEW = 20  # so many different numbers under the name of a customer may be a count of them
 _INTEGER = re.compile(r"^[+-]?\d{1,18}$")
 _POINT = re.compile(r"^[+-]?(\d{1,3}(,\d{3})+|\d+)?(\.\d+)?([eE][+-]?\d{1,3})?$")
 _COMMA = re.compile(r"^[+-]?(\d{1,3}(\.\d{3})+|\d+)?(,\d+)?$")
@@ -45,7 +46,16 @@ _EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[A-Za-z]{2,}$")
 _PHONE = re.compile(r"^\+?[\d ()/.-]{7,20}$")
 _SSN = re.compile(r"^\d{3}-\d{2}-\d{4}$")
 _CURRENCY = re.compile(r"^[A-Z]{3}$")
-_BOOLEANS = (("true", "false"), ("t", "f"), ("yes", "no"), ("y", "n"), ("ja", "nein"), ("oui", "non"), ("si", "no"))
+_BOOLEANS = (
+    ("true", "false"),
+    ("t", "f"),
+    ("yes", "no"),
+    ("y", "n"),
+    ("ja", "nein"),
+    ("j", "n"),
+    ("oui", "non"),
+    ("si", "no"),
+)
 _PLAIN = re.compile(r"^[a-z][a-z0-9_]*$")
 
 
@@ -219,7 +229,8 @@ def _guess(raw: str, name: str, values: list[str | None], known: str | None, dec
         return guess
     pattern = _COMMA if decimal == "," and known is None else _POINT
     numeric = sum(count for value, count in counts.items() if pattern.match(value) and value not in ("+", "-", "", "."))
-    if digits >= _ENOUGH * filled and hinted(name, "identifier") and not hinted(name, "money"):
+    named = hinted(name, "identifier") or (len(counts) > _FEW and set(name.split("_")) <= word_lists()["entity"])
+    if digits >= _ENOUGH * filled and named and not hinted(name, "money"):
         guess.why = "an identifier: digits, but nothing to count with"
     elif zeros > 0.01 * filled and digits >= _ENOUGH * filled:
         guess.why = "digits with leading zeros, which a number would lose"
