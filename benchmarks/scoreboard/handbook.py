@@ -137,8 +137,9 @@ SETTINGS = {
         Setting(depth=3, rate=0.05, rounds=200, bins=2048, rows=0.8, columns=0.3, seeds=3),
     ],
     28: [
-        Setting(depth=4, rate=0.08, rounds=120, bins=4096, rows=0.8, columns=0.3),
-        Setting(depth=5, rate=0.08, rounds=100, bins=4096, child=5, rows=0.8, columns=0.3),
+        Setting(depth=4, rate=0.08, rounds=120, bins=4096, rows=0.8, columns=0.3, seeds=3),
+        Setting(depth=5, rate=0.08, rounds=100, bins=4096, child=5, rows=0.8, columns=0.3, seeds=3),
+        Setting(depth=3, rate=0.05, rounds=200, bins=2048, rows=0.8, columns=0.3, seeds=3),
     ],
 }
 LONGEST = 60  # days; takes the setting chosen with 28
