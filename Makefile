@@ -17,7 +17,7 @@ $(shell rm -f $(READY))
 endif
 
 ifdef DATA
-export FINLAKE_DATA := $(abspath $(DATA))
+export FINLAKE_DATA := $(shell cd "$(DATA)" 2>/dev/null && pwd || echo "$(DATA)")
 endif
 # The user's site packages and another project's path must not shadow the lock.
 export PYTHONNOUSERSITE := 1

@@ -41,7 +41,7 @@ if [ -w "$here" ]; then ok "the project's folder can be written"
 else missing "write access to $here" "clone it as this user"; fi
 
 case $here in
-  *[[:space:]:]*) missing "a folder name without blanks and colons ($here)" "move the project: make and class paths break there" ;;
+  *:*) missing "a folder name without a colon ($here)" "move the project: PATH and class paths break there" ;;
 esac
 
 if version=$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p') && [ -n "$version" ]; then

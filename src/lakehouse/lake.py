@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, StructType
@@ -16,7 +17,7 @@ from finlake.config import Config, Target
 from finlake.errors import BusyError, SetupError, TableError, suggestion
 from finlake.lakehouse.digest import table_digest
 from finlake.lakehouse.format import check_format
-from finlake.lakehouse.names import SCHEMAS, Names, tables_in
+from finlake.lakehouse.names import SCHEMAS, Names, literal, tables_in
 from finlake.lakehouse.session import open_session
 from finlake.lakehouse.spark_errors import SPARK_ERRORS
 from finlake.lakehouse.stored_view import StoredView, comment
@@ -279,9 +280,10 @@ class Lake:
     # catalog
 
     def _open_schema(self, schema: str, root: Path) -> None:
-        self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{self.names.catalog}`.`{schema}` LOCATION '{root / schema}'")
-        location = self.spark.catalog.getDatabase(f"`{self.names.catalog}`.`{schema}`").locationUri
-        if Path(location.removeprefix("file:")) != root / schema:
+        full = f"`{self.names.catalog}`.`{schema}`"
+        self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {full} LOCATION {literal(root / schema)}")
+        location = unquote(urlsplit(self.spark.catalog.getDatabase(full).locationUri).path)
+        if Path(location) != root / schema:
             raise SetupError(
                 f"this Spark session serves the lake at {location}, not {root}; use one process for each lake"
             )
@@ -294,8 +296,8 @@ class Lake:
 
     def _register(self, name: str) -> None:
         if name not in self._registered:
-            location = self._log(name).parent
-            self.spark.sql(f"CREATE TABLE IF NOT EXISTS {self.names.full(name)} USING delta LOCATION '{location}'")
+            location = literal(self._log(name).parent)
+            self.spark.sql(f"CREATE TABLE IF NOT EXISTS {self.names.full(name)} USING delta LOCATION {location}")
             self._registered.add(name)
 
     def _see(self, name: str, path: tuple[str, ...] = ()) -> None:

@@ -54,6 +54,12 @@ class Names:
         return "".join([*parts, sql[end:]])
 
 
+def literal(text: object) -> str:
+    """A text as SQL writes it."""
+    escaped = str(text).replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
 def tables_in(sql: str) -> list[str]:
     """Two-part table names a statement reads, in order of appearance.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from finlake.lakehouse.names import literal
+
 
 class StoredView(NamedTuple):
     """Its SQL, what it is about, and what its columns are; `comments` may name columns that it does not have."""
@@ -22,5 +24,4 @@ class StoredView(NamedTuple):
 
 def comment(text: str) -> str:
     """A COMMENT clause; nothing for no text."""
-    quoted = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f" COMMENT '{quoted}'" if text else ""
+    return f" COMMENT {literal(text)}" if text else ""

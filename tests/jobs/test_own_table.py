@@ -67,9 +67,11 @@ def commands() -> list[list[str]]:
 
 
 def test_the_page_alone_leads_from_a_csv_to_explained_scores(tmp_path: Path) -> None:
-    write_claims(tmp_path / "claims.csv")
+    folder = tmp_path / "Größe & Co's #1, 50% (neu)"  # a folder as people name theirs
+    folder.mkdir()
+    write_claims(folder / "claims.csv")
     claim = {**CLAIM, "incident_date": datetime.now(UTC).isoformat()}
-    (tmp_path / "claim.json").write_text(json.dumps(claim), "utf-8")
+    (folder / "claim.json").write_text(json.dumps(claim), "utf-8")
     script = f"""
 import json, sys
 from finlake.cli.main import execute
@@ -81,7 +83,7 @@ execute(["sql", "select entity, probability, decision, reasons from scores.claim
 """
     run = subprocess.run(
         [sys.executable, "-c", script],
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=1500,  # only a guard
@@ -99,7 +101,7 @@ execute(["sql", "select entity, probability, decision, reasons from scores.claim
     assert scores[0]["probability"] > scores[-1]["probability"] > 0.05
     said = " ".join(reason["text"] for row in scores for reason in row["reasons"])
     assert "theft" in said
-    report = tmp_path / "lake" / "report"
+    report = folder / "lake" / "report"
     assert "adds up" in (report / "index.html").read_text("utf-8")
     assert "claims_fraudulent v1" in (report / "models" / "claims_fraudulent.html").read_text("utf-8")
     assert "Highest chances" in (report / "queue" / "claims_fraudulent.html").read_text("utf-8")
