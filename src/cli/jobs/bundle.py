@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,11 @@ class Bundle:
     document: Document
     resources: dict[tuple[str, str], Resource]
     variables: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def written(self) -> dict[str, Any]:
+        """databricks.yml as ordinary values."""
+        return dict(plain(self.document.data))
 
     def job(self, key: str) -> Resource:
         """Raises UnknownNameError with the nearest job."""
@@ -106,7 +112,7 @@ class Bundle:
 
     def variable(self, name: str) -> Any:
         """An override, else the target's value, else the default; a look-up is only known in a workspace."""
-        declared = plain(self.document.data.get("variables") or {})
+        declared = self.written.get("variables") or {}
         if name not in declared:
             raise UnknownNameError("variable", name, declared, "${var." + name + "}")
         given = (self.target_settings().get("variables") or {}).get(name)
@@ -117,18 +123,18 @@ class Bundle:
         return value
 
     def target_settings(self) -> dict[str, Any]:
-        targets = plain(self.document.data.get("targets") or {})
+        targets = self.written.get("targets") or {}
         if self.target not in targets:
             raise UnknownNameError("target", self.target, targets, str(self.document.path))
         return targets[self.target] or {}
 
     def _surroundings(self) -> dict[str, Any]:
         settings = self.target_settings()
-        workspace = {**_WORKSPACE, **_mapping(plain(self.document.data.get("workspace")))}
+        workspace = {**_WORKSPACE, **_mapping(self.written.get("workspace"))}
         if self.target == "local":
             workspace |= {"root_path": str(self.root), "file_path": str(self.root)}
         workspace |= settings.get("workspace") or {}
-        written = plain(self.document.data.get("bundle") or {})
+        written = self.written.get("bundle") or {}
         git = {**_GIT, **_mapping(written.get("git")), **_mapping(settings.get("git"))}
         bundle = {"uuid": _NO_UUID, **written, "git": git, "target": self.target, "environment": self.target}
         return {"bundle": {**bundle, "mode": settings.get("mode", "")}, "workspace": workspace}

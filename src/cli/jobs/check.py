@@ -123,7 +123,7 @@ def _target_problems(bundle: Bundle) -> Iterator[Problem]:
 def _catalog_differs(bundle: Bundle) -> Iterator[Problem]:
     """The bundle creates schemas where the steps write."""
     path = bundle.root / "conf" / "targets" / f"{bundle.target}.yml"
-    if "catalog" not in (bundle.document.data.get("variables") or {}) or not path.is_file():
+    if "catalog" not in (bundle.written.get("variables") or {}) or not path.is_file():
         return
     target = guarded(path, read_yaml, [])
     if target is None or not isinstance(target.data, dict):
@@ -157,7 +157,7 @@ def _unresolved(bundle: Bundle, document: Document, keys: tuple[Any, ...], text:
 
 
 def _has_lookup(bundle: Bundle, name: str) -> bool:
-    declared = plain(bundle.document.data.get("variables") or {})
+    declared = bundle.written.get("variables") or {}
     return "lookup" in (declared.get(name) or {})
 
 

@@ -35,9 +35,9 @@ def resource_problems(bundle: Bundle, resource: Resource, targets: Collection[st
         yield Problem(path, resource.line(), f"serving endpoint {key} has no name")
     if kind != "dashboards":
         return
-    as_principal = bool(bundle.document.data.get("run_as")) or any(
+    as_principal = bool(bundle.written.get("run_as")) or any(
         (settings or {}).get("run_as")
-        for target, settings in plain(bundle.document.data.get("targets") or {}).items()
+        for target, settings in (bundle.written.get("targets") or {}).items()
         if target in targets
     )
     if as_principal and resource.data.get("embed_credentials") is not False:
@@ -110,7 +110,7 @@ def _wheel(bundle: Bundle, document: Document, pattern: str, keys: tuple[Any, ..
     place = (document.path.parent / folder).resolve()
     if any(fnmatch.fnmatch(path.name, name) for path in place.glob("*")):
         return
-    for artifact in plain(bundle.document.data.get("artifacts") or {}).values():
+    for artifact in (bundle.written.get("artifacts") or {}).values():
         built = (bundle.root / str(artifact.get("path", "."))).resolve()
         buildable = any((built / file).is_file() for file in ("pyproject.toml", "setup.py"))
         if artifact.get("type") == "whl" and buildable and place == built / "dist" and name.endswith(".whl"):

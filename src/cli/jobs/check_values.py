@@ -7,7 +7,6 @@ from pathlib import Path
 
 from finlake.cli.jobs.bundle import Bundle
 from finlake.cli.jobs.check_files import elsewhere
-from finlake.config.load import plain
 from finlake.errors import suggestion
 from finlake.pipelines.registry import STEPS
 
@@ -28,7 +27,7 @@ def value_problems(bundle: Bundle, parameters: list[str]) -> Iterator[tuple[int,
         if not value or "{{" in value or "${" in value:
             continue
         if flag == "--target":
-            targets = plain(bundle.document.data.get("targets") or {})
+            targets = bundle.written.get("targets") or {}
             known = {*targets, *_stems(bundle.root / "conf" / "targets")} if targets else set()
             if known and value not in known:
                 yield i, f"unknown target {value!r}{suggestion(value, known)}"
