@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from draft_zoo import claims, delimited, write_zoo
@@ -260,3 +263,20 @@ def test_public_files_give_contracts_that_load(tmp_path: Path, zoo: dict[str, Pa
             assert "the table begins at line" in str(error), file
         else:
             assert [str(problem) for problem in config.problems] == [], file
+
+
+def test_lists_and_objects_are_texts_without_a_rule_of_allowed_values(tmp_path: Path) -> None:
+    rows = [
+        {"id": f"A{i}", "day": f"2024-01-{1 + i % 28:02d}", "tags": ["a", "b"][: i % 3], "kind": "xy"[i % 2], "at": {"shop": None}}
+        for i in range(600)
+    ]  # fmt: skip
+    lines, table = tmp_path / "lines.jsonl", tmp_path / "table.parquet"
+    lines.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    pq.write_table(pa.Table.from_pylist(rows), table)
+    for file in (lines, table):
+        made = contract(tmp_path / file.stem, file)
+        assert made.columns["tags"].type == made.columns["at"].type == "text"
+        ruled = str(made.expect)
+        assert "kind" in ruled
+        assert "tags" not in ruled
+        assert "shop" not in ruled

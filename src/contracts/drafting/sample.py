@@ -285,7 +285,7 @@ def jsonl_sample(path: Path, encoding: str, rows: int) -> Sample:
 def _json_text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 def parquet_sample(path: Path, rows: int) -> Sample:
@@ -334,8 +334,10 @@ def _arrow_text(column: Any, kind: str | None) -> list[str | None]:
 
     if kind == "timestamp":
         column = pc.cast(column, pa.timestamp("us"), safe=False)
-    if kind == "boolean" or pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
-        return [None if value is None else json.dumps(value, default=str) for value in column.to_pylist()]
+    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+        return [None if value is None else value.decode("utf-8", "replace") for value in column.to_pylist()]
+    if kind == "boolean" or pa.types.is_nested(column.type):
+        return [_json_text(value) for value in column.to_pylist()]
     values = column.to_pylist() if kind == "number" else pc.cast(column, pa.string()).to_pylist()
     return [None if value is None or value != value else str(value) for value in values]
 
