@@ -121,6 +121,8 @@ def _summary(step: Step, chosen: UseCase, stands: DataFrame, told: DataFrame, un
     if age and age["age"] is not None:
         step.figure("queue.oldest", age["age"], unit="days", **about)
     said = ", ".join(f"{count:,} {state}" for state, count in states.items()) or "nobody is queued"
+    if not states and stands.isEmpty():
+        said += ", because no champion has scored yet; `finlake promote` says what keeps a model from being one"
     step.say(f"{ALERTS} of {name}: {said}")
     _unmatched(step, chosen, told, unknown)
     if chosen.policy.sample_per_day:

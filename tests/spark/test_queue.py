@@ -48,7 +48,7 @@ def make_step(lake: Lake, now: datetime, run: str = "r", **policy: object) -> St
     return Step(lake, config, now.replace(tzinfo=UTC), "queue", run_id=run)
 
 
-def write_scores(lake: Lake, days: int = 4, others: int = 40) -> None:
+def write_scores(lake: Lake, days: int = 4, others: int = 40, kind: str = "first") -> None:
     """Every day A and one of B, C, D … are alerted, scored on the next morning before seven; the others pass."""
     rows = []
     for day in range(days):
@@ -56,7 +56,7 @@ def write_scores(lake: Lake, days: int = 4, others: int = 40) -> None:
         called = [("A", 0.5 + day / 10), (chr(ord("B") + day), 0.4)]
         for name, chance in [*called, *((f"o{i:02d}", i / 1000) for i in range(others))]:
             decision = "alert" if (name, chance) in called else "pass"
-            rows.append(("late_visits", f"{name}{day}", name, at, at, chance, chance, decision, "first", None, None,
+            rows.append(("late_visits", f"{name}{day}", name, at, at, chance, chance, decision, kind, None, None,
                          "late_visits", "1", scored))  # fmt: skip
     frame = lake.spark.createDataFrame(rows, SCORES).withColumn("reasons", F.lit(None).cast(REASONS))
     lake.overwrite("scores.late_visits", frame.withColumn("value", F.lit(10).cast("decimal(18,2)")))
@@ -137,6 +137,15 @@ def test_a_run_that_ends_between_two_writes_is_made_good_by_the_next(spark, lake
     lake.delete("ops.alert_events", "true")
     queue(make_step(lake, morning(5), "t", sample_per_day=3), "late_visits")
     assert tables(lake) == killed
+
+
+def test_scores_for_review_alert_nobody_and_the_step_says_so(lake):
+    write_scores(lake, days=1, kind="review")
+    step, said = make_step(lake, morning(2)), []
+    step.say = said.append
+    queue(step, "late_visits")
+    assert alerts(lake) == []
+    assert "nobody is queued, because no champion has scored yet" in said[-1]
 
 
 def test_a_sample_outside_the_queue_says_what_is_missed(lake):
