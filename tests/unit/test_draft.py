@@ -265,18 +265,36 @@ def test_public_files_give_contracts_that_load(tmp_path: Path, zoo: dict[str, Pa
             assert [str(problem) for problem in config.problems] == [], file
 
 
-def test_lists_and_objects_are_texts_without_a_rule_of_allowed_values(tmp_path: Path) -> None:
+@pytest.mark.parametrize("steps", [1, 2])
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_lists_and_objects_are_texts_and_nothing_asks_for_their_spelling(tmp_path: Path, form: str, steps: int) -> None:
     rows = [
-        {"id": f"A{i}", "day": f"2024-01-{1 + i % 28:02d}", "tags": ["a", "b"][: i % 3], "kind": "xy"[i % 2], "at": {"shop": None}}
+        {"id": f"A{i}", "day": f"2024-{1 + i // 56:02d}-{1 + i % 28:02d}", "tags": ["a", "b"][: i % 3], "kind": "xy"[i % 2],
+         "at": {"shop": i % 2}, "fraud": i % 20 == 0}
         for i in range(600)
     ]  # fmt: skip
-    lines, table = tmp_path / "lines.jsonl", tmp_path / "table.parquet"
-    lines.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    pq.write_table(pa.Table.from_pylist(rows), table)
-    for file in (lines, table):
-        made = contract(tmp_path / file.stem, file)
-        assert made.columns["tags"].type == made.columns["at"].type == "text"
-        ruled = str(made.expect)
-        assert "kind" in ruled
-        assert "tags" not in ruled
-        assert "shop" not in ruled
+    file = tmp_path / f"rows.{form}"
+    if form == "jsonl":
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    else:
+        pq.write_table(pa.Table.from_pylist(rows), file)
+    if steps == 2:
+        drafted(tmp_path, file)
+    config = drafted(tmp_path, file, "--use-case", "fraud")
+    columns = config.source("things").columns
+    assert columns["tags"].type == columns["at"].type == "text"
+    rules, features = (
+        str(config.source("things").expect),
+        (tmp_path / "conf/features/things_facts.yml").read_text("utf-8"),
+    )
+    assert "'kind'" in rules and "this.kind = 'x'" in features
+    assert not any(word in rules for word in ("'tags'", "'at'"))
+    assert not any(word in features for word in ("this.tags", "this.at"))
+
+
+def test_bytes_of_parquet_are_told_as_ingest_takes_them(tmp_path: Path) -> None:
+    rows = [
+        {"id": f"A{i}", "day": f"2024-01-{1 + i % 28:02d}", "mark": [b"ok", b"\xff\x00"][i % 2]} for i in range(400)
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "rows.parquet")
+    assert "['FF00', 'ok']" in str(contract(tmp_path, tmp_path / "rows.parquet").expect)

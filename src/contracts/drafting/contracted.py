@@ -17,7 +17,7 @@ from finlake.contracts.drafting.by_format import reader_of
 from finlake.contracts.drafting.guess_time import Moments
 from finlake.contracts.drafting.profile import Guess, to_number
 from finlake.contracts.drafting.proposal import Proposal
-from finlake.contracts.drafting.sample import ROWS, Sample, jsonl_sample, parquet_sample, rows_of, xml_sample
+from finlake.contracts.drafting.sample import NESTED, ROWS, Sample, jsonl_sample, parquet_sample, rows_of, xml_sample
 from finlake.contracts.received.files import encoding_name
 from finlake.contracts.received.headers import Match, in_order, match
 from finlake.errors import InputError, suggestion
@@ -64,7 +64,9 @@ def sample_as(file: Path, source: Source) -> Sample:
         sample = xml_sample(file, ROWS, read.row_tag)
     header = list(sample.columns)
     names = _names(file, match(header, source), len(header))
-    return replace(sample, columns={names[place]: sample.columns[name] for place, name in enumerate(header)})
+    columns = {names[place]: sample.columns[name] for place, name in enumerate(header)}
+    types = {names[place]: sample.types[name] for place, name in enumerate(header) if name in sample.types}
+    return replace(sample, columns=columns, types=types)
 
 
 def _csv(file: Path, source: Source) -> Sample:
@@ -105,7 +107,7 @@ def _seen(raw: str, column: Column, sample: Sample, source: Source) -> Guess:
     filled = counts.total()
     guess = Guess(
         raw, column.as_ or raw, column.type, "", len(values), filled, counts, 0 < filled == len(counts),
-        column.format, column.pii, column.decimals, values=values,
+        column.format, column.pii, column.decimals, values=values, nested=sample.types.get(raw) == NESTED,
     )  # fmt: skip
     if column.type == "boolean":
         guess.true_words = [word.lower() for word in column.true_words]

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from finlake.config.words import is_month
 from finlake.contracts.drafting.guess_time import Moments, guess_time
-from finlake.contracts.drafting.sample import Sample
+from finlake.contracts.drafting.sample import NESTED, Sample
 from finlake.contracts.masking import luhn
 
 NULL_WORDS = (
@@ -79,6 +79,7 @@ class Guess:
     moments: Moments | None = None
     numbers: list[float | None] = field(default_factory=list)
     values: list[str | None] = field(default_factory=list)
+    nested: bool = False
 
     @property
     def month_only(self) -> bool:
@@ -200,11 +201,15 @@ def _guess(raw: str, name: str, values: list[str | None], known: str | None, dec
     counts = Counter(value for value in values if value is not None)
     filled = sum(counts.values())
     guess = Guess(raw, name, "text", "", len(values), filled, counts, 0 < filled == len(counts), values=values)
+    guess.nested = known == NESTED
     if not filled:
         guess.why = "no value in the sample; text is only a guess"
         return guess
     _private(guess)
     if guess.pii == "pan":
+        return guess
+    if guess.nested:
+        guess.why = "lists or objects in the file, as JSON"
         return guess
     if known in ("timestamp", "date"):
         guess.type, guess.format, guess.why = known, "iso", f"a {known} in the file"

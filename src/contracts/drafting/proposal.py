@@ -219,8 +219,8 @@ def _set(guess: Guess) -> list[dict[str, object]]:
     values = [int(text) for text in texts] if guess.type == "integer" else texts
     if not 1 < len(values) <= _FEW or guess.filled < 200 or min(guess.distinct.values()) < 2:
         return []
-    if any(len(text) > 40 or text.startswith(("[", "{")) for text in texts):
-        return []  # nobody reads such a rule, and lists and objects can be written in more than one way
+    if guess.nested or any(len(text) > 40 for text in texts):  # JSON of one meaning has many spellings
+        return []
     shown = ", ".join(texts)
     rule = (
         f"{guess.name} is one of {shown}" if len(shown) <= 60 else f"{guess.name} is one of {len(values)} known values"

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import bz2
 import csv
-import gzip
-import io
 import json
-import lzma
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 from xml.etree import ElementTree
 
+from finlake.contracts.drafting.bytes_of import HEAD, encoding_of, head_of, lines_of, open_bytes
 from finlake.errors import InputError
 
 ROWS = 50_000
-_HEAD = 1 << 20
 _DELIMITERS = (",", ";", "\t", "|")
-_BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+NESTED = "nested"  # in `types`: lists or objects, which are told as JSON
 
 
 @dataclass
@@ -51,7 +46,7 @@ def read_sample(path: Path, rows: int = ROWS) -> Sample:
         magic = file.read(4)
     if magic == b"PAR1":
         return parquet_sample(path, rows)
-    head = _head(path)
+    head = head_of(path)
     encoding, why = encoding_of(head)
     start = head.decode(encoding, errors="ignore").lstrip("\ufeff \r\n\t")
     if not start.strip("\0"):
@@ -69,60 +64,6 @@ def read_sample(path: Path, rows: int = ROWS) -> Sample:
         sample.read["encoding"] = encoding
         sample.notes["encoding"] = why
     return sample
-
-
-def open_bytes(path: Path) -> BinaryIO:
-    """The file's content, decompressed by what its first bytes say."""
-    with path.open("rb") as file:
-        magic = file.read(6)
-    if magic.startswith(b"\x1f\x8b"):
-        return cast(BinaryIO, gzip.open(path, "rb"))
-    if magic.startswith(b"BZh"):
-        return cast(BinaryIO, bz2.open(path, "rb"))
-    if magic.startswith(b"\xfd7zXZ"):
-        return cast(BinaryIO, lzma.open(path, "rb"))
-    return path.open("rb")
-
-
-def encoding_of(head: bytes) -> tuple[str, str]:
-    """(encoding, why) of a text's first bytes."""
-    for mark, name in _BOMS:
-        if head.startswith(mark):
-            return name, "the file begins with a byte order mark"
-    try:
-        head.decode("utf-8")
-        return "utf-8", "valid UTF-8"
-    except UnicodeDecodeError as error:
-        if error.start >= len(head) - 4:
-            return "utf-8", "valid UTF-8"
-    if head[1:200:2].count(0) > 50:
-        return "utf-16-le", "every second byte is zero"
-    if any(0x80 <= byte <= 0x9F for byte in head):
-        return "cp1252", "not UTF-8, and has characters of Windows' table"
-    return "latin-1", "not UTF-8; every byte is a Western European letter"
-
-
-def _head(path: Path) -> bytes:
-    parts = bytearray()
-    try:
-        with open_bytes(path) as file:
-            while len(parts) < _HEAD and (part := file.read(1 << 16)):
-                parts += part
-    except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
-        if not parts:
-            raise InputError(f"{path} cannot be decompressed: {error}") from error
-    return bytes(parts)
-
-
-def lines_of(path: Path, encoding: str) -> Iterator[str]:
-    """Lines with their ends; a compressed file that is cut off gives what is there."""
-    try:
-        with open_bytes(path) as file:
-            yield from io.TextIOWrapper(
-                file, "utf-8-sig" if encoding == "utf-8" else encoding, errors="replace", newline=""
-            )
-    except (EOFError, zlib.error):
-        return
 
 
 def rows_of(path: Path, sample: Sample, whole: bool = False) -> Iterator[list[str]]:
@@ -143,7 +84,7 @@ def rows_of(path: Path, sample: Sample, whole: bool = False) -> Iterator[list[st
 
 def _csv(path: Path, start: str, encoding: str, rows: int) -> Sample:
     lines = [line for line in start.splitlines()[:500] if line.strip()]
-    if len(lines) > 1 and len(start) >= _HEAD // 2:
+    if len(lines) > 1 and len(start) >= HEAD // 2:
         lines = lines[:-1]
     quote = _quote_of(lines)
     delimiter = _delimiter_of(lines, quote)
@@ -277,6 +218,7 @@ def jsonl_sample(path: Path, encoding: str, rows: int) -> Sample:
         raise InputError(f"{path}: no line is a JSON object")
     notes = {"rows": f"{broken:,} lines are not JSON objects; they will be quarantined"} if broken else {}
     fixed = {key: "boolean" for key, kinds in types.items() if kinds <= {"bool", "NoneType"} and "bool" in kinds}
+    fixed |= {key: NESTED for key, kinds in types.items() if kinds & {"dict", "list"}}
     return Sample(
         "jsonl", columns, count, complete, {"encoding": encoding} if encoding != "utf-8" else {}, fixed, notes
     )
@@ -285,7 +227,7 @@ def jsonl_sample(path: Path, encoding: str, rows: int) -> Sample:
 def _json_text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def parquet_sample(path: Path, rows: int) -> Sample:
@@ -314,6 +256,8 @@ def parquet_sample(path: Path, rows: int) -> Sample:
             types[name] = "integer"
         elif pa.types.is_floating(kind) or pa.types.is_decimal(kind):
             types[name] = "number"
+        elif pa.types.is_nested(kind):
+            types[name] = NESTED
         columns[name] = _arrow_text(column, types.get(name))
     complete = batch.num_rows == file.metadata.num_rows
     return Sample("parquet", columns, batch.num_rows, complete, {}, types)
@@ -335,11 +279,19 @@ def _arrow_text(column: Any, kind: str | None) -> list[str | None]:
     if kind == "timestamp":
         column = pc.cast(column, pa.timestamp("us"), safe=False)
     if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
-        return [None if value is None else value.decode("utf-8", "replace") for value in column.to_pylist()]
-    if kind == "boolean" or pa.types.is_nested(column.type):
-        return [_json_text(value) for value in column.to_pylist()]
+        return [None if value is None else _bytes_text(value) for value in column.to_pylist()]
+    if kind in ("boolean", NESTED):
+        return [None if value is None else json.dumps(value, default=str) for value in column.to_pylist()]
     values = column.to_pylist() if kind == "number" else pc.cast(column, pa.string()).to_pylist()
     return [None if value is None or value != value else str(value) for value in values]
+
+
+def _bytes_text(value: bytes) -> str:
+    """As ingest takes it: UTF-8, else hexadecimal."""
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.hex().upper()
 
 
 def xml_sample(path: Path, rows: int, row_tag: str | None = None) -> Sample:

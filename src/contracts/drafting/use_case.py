@@ -105,7 +105,7 @@ def _group(made: Proposal, name: str, source: str, entity: Guess | None, usable:
             continue
         if guess.type == "boolean":
             lines += [f"  is_{guess.name}:", f'    row: "this.{guess.name}"', f'    say: "{_words(guess)}: {{value}}"']
-        elif guess.type == "text" and 2 <= len(guess.distinct) <= 8:
+        elif guess.type == "text" and not guess.nested and 2 <= len(guess.distinct) <= 8:
             lines += _one_hot(guess)
     return "\n".join(lines) + "\n", len(lines) > before
 
