@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -50,6 +51,21 @@ def test_before_the_set_up_the_shell_part_names_what_is_missing(tmp_path: Path, 
     assert run.returncode == 1
     assert f"missing  {name.replace('python3', 'Python')}" in run.stdout
     assert fix in run.stdout
+
+
+@pytest.mark.parametrize(("folder", "refused"), [("my box, 50%", False), ("my:box", True)])
+def test_only_a_colon_in_the_projects_folder_is_refused(tmp_path: Path, folder: str, refused: bool) -> None:
+    shutil.copytree(ROOT / "scripts", tmp_path / folder / "scripts")
+    run = subprocess.run([tmp_path / folder / "scripts" / "doctor.sh"], capture_output=True, text=True, check=False)
+    assert ("missing  a folder name without a colon" in run.stdout) == refused
+
+
+def test_make_hands_on_a_folder_of_data_with_blanks(tmp_path: Path) -> None:
+    (tmp_path / "my data").mkdir()
+    (tmp_path / "show.mk").write_text('show:\n\t@echo "<$$FINLAKE_DATA>"\n')
+    command = ["make", "-s", "-f", "Makefile", "-f", tmp_path / "show.mk", "show", f"DATA={tmp_path / 'my data'}"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == f"<{tmp_path / 'my data'}>"
 
 
 def test_the_right_python_is_found_among_wrong_ones(tmp_path: Path) -> None:
