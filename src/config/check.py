@@ -181,13 +181,9 @@ def _clock(source: Source, clock: Clock, where: str, keys: tuple[object, ...]) -
 def _expectations(config: Config, source: Source) -> Found:
     for number, rule in enumerate(source.expect):
         given = rule.arguments
-        names = [given[key] for key in ("column", "column_A", "column_B") if isinstance(given.get(key), str)]
-        names += [
-            name for key in ("column_list", "column_set") for name in given.get(key) or [] if isinstance(name, str)
-        ]
-        for name in names:
+        for name in rule.columns:
             yield from silver_column(source, name, f"expect.{rule.name}", ("expect", number, rule.name))
-        if rule.name == "expect_reference" and isinstance(given.get("in"), str) and given["in"] not in config.sources:
+        if rule.name == "expect_reference" and "in" in given and given["in"] not in config.sources:
             yield (
                 f"expect_reference: no source {given['in']!r}{suggestion(given['in'], config.sources)}",
                 ("expect", number, rule.name),

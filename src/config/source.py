@@ -119,6 +119,27 @@ class KnownLater(Model):
     known_at: ClockField
 
 
+_NAMED_COLUMNS = ("column", "column_A", "column_B")
+
+
+def _arguments(expectation: str, given: Any) -> dict[str, Any]:
+    """A copy of an expectation's arguments.
+
+    Raises:
+        ValueError: they are no mapping, or columns and sources in them are not named by texts.
+    """
+    if given is not None and not isinstance(given, dict):
+        raise ValueError(f"{expectation} takes a mapping of arguments, for example {{column: amount}}; got {given!r}")
+    arguments = dict(given or {})
+    for key in (*_NAMED_COLUMNS, "in", "key"):
+        if key in arguments and not isinstance(arguments[key], str):
+            raise ValueError(f"{expectation}: {key} must be one name, got {arguments[key]!r}")
+    listed = arguments.get("column_list", [])
+    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+        raise ValueError(f"{expectation}: column_list must be a list of names, got {listed!r}")
+    return arguments
+
+
 class Expectation(Model):
     """One rule in Great Expectations' vocabulary, with a sentence for people."""
 
@@ -137,17 +158,23 @@ class Expectation(Model):
     @model_validator(mode="before")
     @classmethod
     def _one_expectation(cls, value: Any) -> Any:
-        if not isinstance(value, dict) or "name" in value:
+        if not isinstance(value, dict) or "arguments" in value:
             return value
         names = [key for key in value if str(key).startswith("expect_")]
         if len(names) != 1:
             raise ValueError(f"needs exactly one key that begins with `expect_`, got {names or 'none'}")
         rest = {key: item for key, item in value.items() if key != names[0]}
-        arguments = dict(value[names[0]] or {})
+        arguments = _arguments(names[0], value[names[0]])
         for moved in ("mostly", "where"):
             if moved in arguments:
                 rest[moved] = arguments.pop(moved)
         return {**rest, "name": names[0], "arguments": arguments}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Silver columns that its arguments name; not those in a condition."""
+        named = (self.arguments[key] for key in _NAMED_COLUMNS if key in self.arguments)
+        return (*named, *self.arguments.get("column_list", ()))
 
 
 class Source(Model):

@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from finlake.config.base import Model, Name
+from finlake.errors import suggestion
 
 _PASSWORD = re.compile(r"^[^:]*://[^/@]*:[^/@]+@|password\s*=", re.IGNORECASE)  # of a URI, or of key=value pairs
+_REFERENCE = re.compile(r"^(env:.+|secret:[^/]+/.+)$", re.DOTALL)
+
+
+def _reference(value: str) -> str:
+    if not _REFERENCE.match(value):
+        raise ValueError(f"{value!r} refers to nothing; write env:NAME or secret:scope/key")
+    return value
+
+
+def _uri(*known: str) -> Callable[[str], str]:
+    """MLflow takes a word that it does not know for a folder, and would begin an empty store in it."""
+
+    def checked(value: str) -> str:
+        if value not in known and ":" not in value and "/" not in value:
+            raise ValueError(f"{value!r} is neither a URI nor a known place{suggestion(value, known)}")
+        return value
+
+    return checked
 
 
 class MLflow(Model):
-    tracking: str = Field("sqlite", description="`sqlite` under the lake, `databricks`, or a tracking URI")
-    registry: str = Field(
+    tracking: Annotated[str, AfterValidator(_uri("sqlite", "databricks"))] = Field(
+        "sqlite", description="`sqlite` under the lake, `databricks`, or a tracking URI"
+    )
+    registry: Annotated[str, AfterValidator(_uri("sqlite", "databricks-uc", "databricks"))] = Field(
         "sqlite",
         description="`sqlite` under the lake, `databricks-uc`, or a registry URI",
     )
@@ -45,6 +67,11 @@ class Online(Model):
                 "dsn has a password in the clear; put the connection string into an environment variable or a secret "
                 "and write env:NAME or secret:scope/key, and change the password if this file was shared"
             )
+        if self.dsn and not _REFERENCE.match(self.dsn) and "=" not in self.dsn and "://" not in self.dsn:
+            raise ValueError(
+                "dsn is no connection string; write env:NAME, secret:scope/key, or for example "
+                "postgresql://user@host:5432/database"
+            )
         return self
 
 
@@ -57,7 +84,7 @@ class Target(Model):
         description="folder where files arrive; relative to the lake if not absolute",
     )
     tenant: Name | None = Field(None, description="prefix of every schema")
-    pan_key: str = Field(
+    pan_key: Annotated[str, AfterValidator(_reference)] = Field(
         "env:FINLAKE_PAN_KEY",
         description="key for card numbers: env:NAME or secret:scope/key",
     )

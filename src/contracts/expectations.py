@@ -50,7 +50,7 @@ def compile_expectation(rule: Expectation, setting: Setting) -> Check:
         rule=rule.rule,
         reason=f"broken rule: {rule.rule}",
         expectation=rule.name,
-        columns=columns_of(rule),
+        columns=rule.columns,
         checked=readable & counted,
         failed=readable & counted & failed,
         severity=rule.otherwise,
@@ -64,15 +64,6 @@ def batch_limit(rule: Expectation) -> float | None:
     if "mostly" in rule.model_fields_set:
         return rule.mostly
     return 1.0 if rule.otherwise == "stop" else None
-
-
-def columns_of(rule: Expectation) -> tuple[str, ...]:
-    """Silver columns an expectation names."""
-    found: list[str] = []
-    for key in ("column", "column_A", "column_B", "column_list", "column_set"):
-        value = rule.arguments.get(key, [])
-        found += [value] if isinstance(value, str) else list(value or [])
-    return tuple(found)
 
 
 def types_of(source: Source) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from finlake.config import Expectation, Source
 from finlake.contracts.checks import BatchCounts, Check, Outcome, is_good
-from finlake.contracts.expectations import batch_limit, columns_of
+from finlake.contracts.expectations import batch_limit
 from finlake.contracts.masking import mask_text
 from finlake.contracts.vocabulary import TABLE_EXPECTATIONS
 
@@ -50,9 +50,7 @@ def _check(rule: Expectation) -> Check:
     severity = "stop" if rule.otherwise == "stop" else "warn"
     words = (F.lit(True), F.lit(False))
     limit = 1.0 if severity == "stop" else batch_limit(rule)
-    return Check(
-        rule.rule, f"broken rule: {rule.rule}", rule.name, columns_of(rule), *words, severity, rule.mostly, limit
-    )
+    return Check(rule.rule, f"broken rule: {rule.rule}", rule.name, rule.columns, *words, severity, rule.mostly, limit)
 
 
 def _count_fits(arguments: Mapping[str, Any], rows: int) -> bool:
@@ -65,7 +63,7 @@ def _count_fits(arguments: Mapping[str, Any], rows: int) -> bool:
 
 
 def _outcome(check: Check, rule: Expectation, frame: DataFrame, rows: int) -> Outcome:
-    columns = columns_of(rule)
+    columns = rule.columns
     if rule.where:
         frame = frame.where(rule.where)
     narrow = frame.select(*[_plain(frame, name) for name in columns]) if columns else frame.select("_row_id")

@@ -22,12 +22,10 @@ def pan_key(step: Step) -> bytes:
     """
     reference = step.config.target.pan_key
     kind, _, name = reference.partition(":")
-    if kind == "secret" and "/" in name:
+    if kind == "secret":
         key = secret(*name.split("/", 1)).encode()
-    elif kind == "env" and name:
-        key = os.environ.get(name, "").encode() or _own_key(step, name)
     else:
-        raise ConfigError(f"pan_key is {reference!r}; write env:NAME or secret:scope/key")
+        key = os.environ.get(name, "").encode() or _own_key(step, name)
     _same_as_before(step, key, reference)
     return key
 

@@ -45,11 +45,8 @@ def open_store(target: Target, root: Path | None) -> OnlineStore:
 def _dsn(reference: str) -> str:
     """The connection string, wherever it is kept."""
     kind, _, name = reference.partition(":")
-    if kind == "secret" and not name.startswith("//"):
-        scope, _, key = name.partition("/")
-        if not scope or not key:
-            raise ConfigError(f"online.dsn is {reference!r}; write secret:scope/key")
-        return secret(scope, key)
+    if kind == "secret":
+        return secret(*name.split("/", 1))
     if kind == "env":
         if not os.environ.get(name):
             raise ConfigError(

@@ -284,6 +284,23 @@ def test_files_of_targets_and_tenants_that_were_not_chosen_are_checked_too(tmp_p
     ]
 
 
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("mlflow: {tracking: dataabricks}", "mlflow.tracking: 'dataabricks' is neither a URI nor a known place"),
+        ("mlflow: {registry: databricks--uc}", "did you mean 'databricks-uc'"),
+        ("pan_key: ssecret:finlake/pan_key", "pan_key: 'ssecret:finlake/pan_key' refers to nothing; write env:NAME"),
+        ("pan_key: secret:finlake", "write env:NAME or secret:scope/key"),
+    ],
+)
+def test_a_place_that_nothing_is_at_is_refused(tmp_path: Path, line: str, says: str) -> None:
+    conf = write_small_conf(tmp_path)
+    (conf / "targets/prod.yml").write_text(f"target: prod\n{line}\n", "utf-8")
+    (problem,) = found(conf)
+    assert problem.startswith("targets/prod.yml:2: ")
+    assert says in problem
+
+
 def test_a_list_for_a_target_and_a_folder_for_a_source_are_problems(tmp_path: Path) -> None:
     conf = write_small_conf(tmp_path)
     (conf / "targets/local.yml").write_text("- local\n", "utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -99,6 +100,32 @@ def test_a_wrong_argument_gets_a_suggestion():
             {"column_A": "size", "column_B": "price", "ignore_row_if": "never"},
             "unknown ignore_row_if 'never'",
         ),
+        (
+            "column_pair_values_to_be_in_set",
+            {"column_A": "size", "column_B": "price", "value_pairs_set": [[1, 2], [3]]},
+            "value_pairs_set must be a list of pairs",
+        ),
+        ("column_value_lengths_to_equal", {"column": "name", "value": "3"}, "a whole number from 0 on, got '3'"),
+        ("column_value_lengths_to_equal", {"column": "size", "value": 3}, "lengths are asked of texts only"),
+        ("table_row_count_to_equal", {"value": -1}, "value must be a whole number from 0 on, got -1"),
+        (
+            "column_value_z_scores_to_be_less_than",
+            {"column": "name", "threshold": 3, "double_sided": True},
+            "z-scores are asked of numbers only",
+        ),
+        (
+            "column_value_z_scores_to_be_less_than",
+            {"column": "size", "threshold": 3, "double_sided": "yes"},
+            "double_sided must be true or false",
+        ),
+        ("column_values_to_match_regex", {"column": "name", "regex": 3}, "regex must be a text, got 3"),
+        ("column_values_to_match_regex_list", {"column": "name", "regex_list": "a"}, "a list with at least one text"),
+        (
+            "column_values_to_match_regex_list",
+            {"column": "name", "regex_list": ["a"], "match_on": "al"},
+            "unknown match_on 'al'; did you mean 'all'",
+        ),
+        ("row_condition", {"condition": True}, "condition must be a text, got True"),
         ("row_condition", {"condition": "size >"}, "is not SQL"),
         ("row_condition", {"condition": "sizes > 1"}, "did you mean 'size'"),
         ("row_condition", {"condition": "sum(size) > 1"}, "must be a condition on one row"),
@@ -109,6 +136,29 @@ def test_a_wrong_argument_gets_a_suggestion():
 )
 def test_a_mistake_is_named(name, arguments, words):
     assert words in problem(name, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (
+            {"expect_not_in_future": "made_at"},
+            "takes a mapping of arguments, for example {column: amount}; got 'made_at'",
+        ),
+        ({"expect_not_in_future": [1]}, "takes a mapping of arguments"),
+        ({"expect_not_in_future": {"column": ["made_at"]}}, "column must be one name, got ['made_at']"),
+        ({"expect_not_in_future": {"column": None}}, "column must be one name, got None"),
+        ({"expect_reference": {"column": "id", "in": ["others"]}}, "in must be one name"),
+        (
+            {"expect_compound_columns_to_be_unique": {"column_list": "id"}},
+            "column_list must be a list of names, got 'id'",
+        ),
+        ({"expect_compound_columns_to_be_unique": {"column_list": 3}}, "column_list must be a list of names, got 3"),
+    ],
+)
+def test_arguments_of_another_shape_are_refused_when_the_contract_is_read(rule: dict[str, Any], words: str):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        contract(rule)
 
 
 def test_good_rules_have_no_problem():

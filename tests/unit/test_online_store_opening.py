@@ -71,6 +71,8 @@ def test_a_file_that_cannot_be_a_store_is_named(tmp_path: Path) -> None:
     ("online", "says"),
     [
         ({"store": "postgres"}, "needs dsn"),
+        ({"store": "postgres", "dsn": "secret:scope"}, "write env:NAME, secret:scope/key"),
+        ({"store": "postgres", "dsn": "hidden"}, "write env:NAME, secret:scope/key"),
         ({"store": "sqlite", "dsn": "env:X"}, "store sqlite has no dsn"),
         ({"store": "postgres", "dsn": "env:X", "path": "x.db"}, "store postgres has no path"),
         ({"store": "postgres", "dsn": "postgresql://me:hidden@host/db"}, "password in the clear"),
@@ -108,13 +110,9 @@ def test_a_server_that_cannot_be_reached_is_named_without_its_password(
     assert "hid" not in str(raised.value)
 
 
-@pytest.mark.parametrize(
-    ("dsn", "says"),
-    [("env:FINLAKE_NOT_SET", "FINLAKE_NOT_SET of online.dsn is not set"), ("secret:scope", "write secret:scope/key")],
-)
-def test_a_reference_that_leads_nowhere_is_named(dsn: str, says: str) -> None:
-    with pytest.raises(ConfigError, match=says):
-        open_store(target(store="postgres", dsn=dsn), None)
+def test_a_reference_that_leads_nowhere_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"FINLAKE_NOT_SET of online\.dsn is not set"):
+        open_store(target(store="postgres", dsn="env:FINLAKE_NOT_SET"), None)
 
 
 @ON_A_SERVER
