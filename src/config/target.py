@@ -77,7 +77,9 @@ class Online(Model):
 
 class Target(Model):
     target: Name
-    catalog: str = Field("spark_catalog", description="Unity Catalog's name; spark_catalog on a laptop")
+    catalog: str = Field(
+        "spark_catalog", pattern=r"^[^\s./`{}]+$", description="Unity Catalog's name; spark_catalog on a laptop"
+    )
     lake: str | None = Field(None, description="folder of the tables; none where Unity Catalog manages them")
     landing: str = Field(
         "landing",

@@ -17,7 +17,7 @@ from finlake.config import Config, Target
 from finlake.errors import BusyError, SetupError, TableError, suggestion
 from finlake.lakehouse.digest import table_digest
 from finlake.lakehouse.format import check_format
-from finlake.lakehouse.names import SCHEMAS, Names, literal, tables_in
+from finlake.lakehouse.names import SCHEMAS, Names, kinds_of, literal, tables_in
 from finlake.lakehouse.session import open_session
 from finlake.lakehouse.spark_errors import SPARK_ERRORS
 from finlake.lakehouse.stored_view import StoredView, comment
@@ -107,7 +107,8 @@ class Lake:
 
     def sql(self, text: str) -> DataFrame:
         """A query or statement with two-part names; tables and views of other processes are seen."""
-        for name in tables_in(text):
+        listed = (*self.tables(), *self.views()) if kinds_of(text) == ["show"] else tables_in(text)
+        for name in listed:
             self._see(name)
         return self.spark.sql(self.names.qualify(text))
 

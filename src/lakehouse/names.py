@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import sqlglot
@@ -13,6 +14,7 @@ from finlake.errors import TableError, UnknownNameError
 
 SCHEMAS = ("bronze", "silver", "gold", "features", "scores", "bi", "ops", "quarantine")
 READING = ("select", "show", "describe")
+logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of statements like SHOW, which it leaves to Spark
 
 
 @dataclass(frozen=True)

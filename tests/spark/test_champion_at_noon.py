@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 from synthetic import FEATURES, use_case
@@ -40,6 +41,7 @@ def make_step(lake: Lake, name: str, run: str, **given: datetime) -> Step:
     return step
 
 
+@pytest.mark.long
 def test_a_new_champion_at_noon_does_not_raise_yesterdays_alerts_again(lake: Lake) -> None:
     fill(lake, 6000)
     for number, features in enumerate((FEATURES, ["noise", "share_30d"])):

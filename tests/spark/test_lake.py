@@ -44,6 +44,7 @@ def test_a_view_is_seen_by_a_process_with_a_catalog_of_its_own(lake, spark):
         for row in spark.sql(f"SHOW VIEWS IN spark_catalog.{schema}").where("NOT isTemporary").collect():
             spark.sql(f"DROP VIEW spark_catalog.{schema}.{row['viewName']}")
     other = Lake(spark, _target(lake), lake.root)
+    assert sorted(row["viewName"] for row in other.sql("show views in bi").collect()) == ["big", "bigger"]
     assert [row["id"] for row in other.sql("select * from bi.bigger").collect()] == [6]
 
 

@@ -35,6 +35,7 @@ def learnt():
     return test.assign(probability=model.predict_proba(test[FEATURES])[:, 1])
 
 
+@pytest.mark.long
 def test_lightgbm_gets_the_same_rows_intervals_audit_and_leaderboard(trained):
     test = learnt()
     found = trained.evaluate("late_visits", test[["decision_key", "probability"]], "lightgbm").set_index("figure")

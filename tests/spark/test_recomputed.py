@@ -45,6 +45,7 @@ def step(lake: Lake) -> Step:
     return made
 
 
+@pytest.mark.long
 def test_values_of_the_future_in_the_stored_table_are_refused_and_others_are_not(step: Step, capsys) -> None:
     lake, fraud = step.lake, CONF.use_case("fraud")
     audit_one(step, fraud)

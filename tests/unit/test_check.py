@@ -290,6 +290,7 @@ def test_files_of_targets_and_tenants_that_were_not_chosen_are_checked_too(tmp_p
         ("mlflow: {tracking: dataabricks}", "mlflow.tracking: 'dataabricks' is neither a URI nor a known place"),
         ("mlflow: {registry: databricks--uc}", "did you mean 'databricks-uc'"),
         ("pan_key: ssecret:finlake/pan_key", "pan_key: 'ssecret:finlake/pan_key' refers to nothing; write env:NAME"),
+        ("catalog: finlake prod", "catalog: "),
         ("pan_key: secret:finlake", "write env:NAME or secret:scope/key"),
     ],
 )
