@@ -12,7 +12,7 @@ from finlake.config.check_networks import check_network
 from finlake.config.check_use_case import check_use_case
 from finlake.config.load import Config, Problem, other_layers
 from finlake.config.source import Column, Source
-from finlake.config.words import is_month, known_zone, silver_column, sql_columns, time_of_day, unread
+from finlake.config.words import is_month, known_zone, never_equal, silver_column, sql_columns, time_of_day, unread
 from finlake.errors import FinlakeError, suggestion
 
 ADDED_BY_SILVER = ("event_ts", "known_from", "known_to")
@@ -196,6 +196,8 @@ def _expectations(config: Config, source: Source) -> Found:
                 continue
             for _, name, _ in used:
                 yield from silver_column(source, name, "where", ("expect", number, "where"))
+            for message in never_equal(rule.where, source):
+                yield f"where: {message}", ("expect", number, "where")
 
 
 def _group(config: Config, name: str) -> Found:

@@ -12,7 +12,8 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from finlake.config.load import Config, Problem
 from finlake.config.mart import Mart
-from finlake.config.words import unread
+from finlake.config.source import Source
+from finlake.config.words import compared, never_held, unread
 from finlake.errors import suggestion
 
 VERSION_COLUMNS = ("event_ts", "known_from", "known_to", "_row_id", "_part", "_batch")
@@ -88,6 +89,10 @@ class _Checker:
             for column in scope.columns:
                 if message := self._column(scope, column):
                     yield message, _line(column), ()
+            for column, value in compared(scope.expression):
+                contract = self._contract_of(scope, column)
+                if contract and (message := never_held(column, value, contract)):
+                    yield message, _line(column), ()
         yield from self._outputs()
 
     def _table(self, table: exp.Table) -> str:
@@ -122,15 +127,24 @@ class _Checker:
         if not isinstance(source, exp.Table):
             return None
         if source.db == "silver":
-            contract = self.config.silver.get(source.name.removesuffix("_current")) or self.config.silver.get(
-                source.name
-            )
+            contract = self._contract(source)
             if contract is None:
                 return None
             return dict.fromkeys(name.lower() for name in [*contract.silver_columns, *VERSION_COLUMNS])
         if source.db == "gold" and source.name in self.config.marts:
             return dict.fromkeys(name.lower() for name in self.config.marts[source.name].columns)
         return None
+
+    def _contract(self, table: exp.Table) -> Source | None:
+        return self.config.silver.get(table.name.removesuffix("_current")) or self.config.silver.get(table.name)
+
+    def _contract_of(self, scope: Scope, column: exp.Column) -> Source | None:
+        """The contract of a column that a SELECT takes from a silver table itself, not from another SELECT."""
+        if not any(column is own for own in scope.columns):
+            return None
+        only = next(iter(scope.selected_sources), "") if len(scope.selected_sources) == 1 else ""
+        table = scope.sources.get(column.table or only)
+        return self._contract(table) if isinstance(table, exp.Table) and table.db == "silver" else None
 
     def _outputs_of(self, scope: Scope) -> Columns | None:
         query = scope.expression

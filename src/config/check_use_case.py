@@ -10,7 +10,7 @@ from finlake.config.check_segments import check_hold_out, check_segments
 from finlake.config.load import Config
 from finlake.config.source import Source
 from finlake.config.use_case import Period, UseCase
-from finlake.config.words import known_zone, silver_column, sql_columns, unread
+from finlake.config.words import known_zone, never_equal, silver_column, sql_columns, unread
 from finlake.errors import FinlakeError, suggestion
 
 Found = Iterator[tuple[str, tuple[object, ...]]]
@@ -81,6 +81,8 @@ def _label(config: Config, use_case: UseCase, scored: Source | None) -> Found:
                 f"when it became known: known_later: [{{columns: [{name}], known_at: <column, or {{happened_at plus: 30 days}}>}}]",
                 ("label", "positive"),
             )
+    for message in never_equal(label.positive, source):
+        yield f"label.positive: {message}", ("label", "positive")
 
 
 def _features(
@@ -179,6 +181,8 @@ def _rule(use_case: UseCase, scored: Source, features: list[str]) -> Found:
         elif name not in features:
             hint = f"; write this.{name}" if name in scored.silver_columns else suggestion(name, features)
             yield f"baseline_rule: no feature {name!r} in this use case{hint}", keys
+    for message in never_equal(use_case.baseline_rule, scored, "this"):
+        yield f"baseline_rule: {message}", keys
 
 
 def _periods(use_case: UseCase) -> Found:

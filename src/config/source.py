@@ -227,6 +227,23 @@ class Source(Model):
         """Columns by their silver name, in contract order."""
         return {column.as_ or name: column for name, column in self.columns.items()}
 
+    def closed_set(self, name: str) -> set[str] | None:
+        """All texts silver can hold in a column: those its codes give and no rule quarantines; None: any text.
+
+        Args:
+            name: the column's name in silver.
+        """
+        column = self.silver_columns.get(name)
+        if column is None or column.type != "text":
+            return None
+        sets = [set(column.codes.values())] if column.codes else []
+        for rule in self.expect:
+            if rule.name == "expect_column_values_to_be_in_set" and rule.columns == (name,) and not rule.where:
+                listed = rule.arguments.get("value_set")
+                if rule.otherwise == "quarantine" and isinstance(listed, list):
+                    sets.append({str(value) for value in listed})
+        return set.intersection(*sets) if sets else None
+
     @property
     def later_columns(self) -> set[str]:
         """Silver names of the columns that have a later clock than the row."""

@@ -62,16 +62,58 @@ def sql_columns(text: str) -> list[tuple[str, str, int]]:
     Raises:
         ConfigError: the text is not one SQL expression.
     """
-    try:
-        tree = sqlglot.parse_one(text, read="databricks")
-    except SqlglotError as error:
-        detail = (getattr(error, "errors", None) or [{}])[0]
-        raise ConfigError(f"{text!r} is not an SQL expression: {detail.get('description', error)}") from error
     found: dict[tuple[str, str, int], None] = {}
-    for column in tree.find_all(exp.Column):
+    for column in _tree(text).find_all(exp.Column):
         if not _inside_label(column):
             found[(column.table, column.name, int(column.this.meta.get("line", 1)))] = None
     return list(found)
+
+
+def never_equal(text: str, source: Source, qualifier: str = "") -> Iterator[str]:
+    """What an SQL expression compares columns with that silver never holds in them, each with what was probably meant.
+
+    Args:
+        text: the expression.
+        source: the contract; a column is closed by its codes, or by a rule that quarantines every other value.
+        qualifier: `this` where the source's columns are written `this.<column>`.
+
+    Raises:
+        ConfigError: the text is not one SQL expression.
+    """
+    for column, value in compared(_tree(text)):
+        if column.table == qualifier and (message := never_held(column, value, source)):
+            yield message
+
+
+def never_held(column: exp.Column, value: exp.Literal, source: Source) -> str:
+    """What to say where a column of a contract is compared with a text that silver never holds in it; else nothing."""
+    held = source.closed_set(column.name)
+    if held is None or not value.is_string or value.name in held:
+        return ""
+    code = source.silver_columns[column.name].codes.get(value.name)
+    meant = f"; {value.name!r} is {code!r} from silver on" if code else suggestion(value.name, held)
+    return f"{column.sql(dialect='databricks')} is never {value.name!r} in {source.source}{meant}"
+
+
+def compared(tree: exp.Expression) -> Iterator[tuple[exp.Column, exp.Literal]]:
+    """Columns with the plain values that they are compared with."""
+    for node in tree.find_all(exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.In, exp.Case):
+        if isinstance(node, exp.Case):
+            others = [branch.this for branch in node.args["ifs"]]
+        else:
+            others = node.expressions if isinstance(node, exp.In) else [node.expression]
+        for one, other in ((node.this, other) for other in others):
+            left, right = (one, other) if isinstance(one, exp.Column) else (other, one)
+            if isinstance(left, exp.Column) and isinstance(right, exp.Literal):
+                yield left, right
+
+
+def _tree(text: str) -> exp.Expression:
+    try:
+        return sqlglot.parse_one(text, read="databricks")
+    except SqlglotError as error:
+        detail = (getattr(error, "errors", None) or [{}])[0]
+        raise ConfigError(f"{text!r} is not an SQL expression: {detail.get('description', error)}") from error
 
 
 def _inside_label(node: exp.Expression) -> bool:

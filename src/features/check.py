@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from itertools import chain
 
 from finlake.config import Config, FeatureGroup, Problem, UseCase
+from finlake.config.check_use_case import check_use_case
+from finlake.config.words import never_equal
 from finlake.errors import ConfigError, LeakageError, UnknownNameError, suggestion
+from finlake.features.build import rule
 from finlake.features.definitions import (
     Definition,
     definitions,
     own_column,
     parse_derived,
+    positive_condition,
     python_call,
     row_scope,
     select,
@@ -81,6 +85,10 @@ def _derived(
         except ConfigError as error:
             yield "python.of" if function else kind, str(error)
             return
+        scored_source = config.source(use_case.score.each)
+        for message in chain.from_iterable(never_equal(text, scored_source, "this") for text in definition.expressions):
+            yield kind, message
+            return
         call = python_call(definition, trees, config)
         if call and not found:
             found = list(impure(call))
@@ -97,6 +105,8 @@ def _windowed(definition: Definition, scored: list[UseCase], config: Config) -> 
                 conditions.append(parse(text, row_scope(source, config), "boolean"))
             except ConfigError as error:
                 yield key, str(error)
+            else:
+                yield from ((key, message) for message in never_equal(text, source))
     for column in feature.measured:
         try:
             measured(source, config, feature.kind, column, tuple(conditions))
@@ -124,6 +134,13 @@ def _use_case(use_case: UseCase, config: Config, broken: set[str]) -> Found:
     groups = [name for name in _groups(use_case) if name in config.groups]
     scored = config.sources.get(use_case.score.each)
     sources = [config.groups[name].source for name in groups] + [use_case.label.from_.source]
+    said = {keys for _, keys in check_use_case(config, use_case)}
+    if use_case.label.from_.source in config.sources and ("label", "positive") not in said:
+        try:
+            positive_condition(use_case, config.source(use_case.label.from_.source))
+        except ConfigError as error:
+            yield f"label.positive: {error}", ("label", "positive")
+            return
     if scored is None or len(groups) < len(_groups(use_case)) or any(name not in config.silver for name in sources):
         return
     for number, entry in enumerate(use_case.features):
@@ -143,6 +160,12 @@ def _use_case(use_case: UseCase, config: Config, broken: set[str]) -> Found:
         return
     except (ConfigError, LeakageError) as error:
         yield str(error), ("features",)
+        return
+    if ("baseline_rule",) not in said:
+        try:
+            rule(use_case, config)
+        except ConfigError as error:
+            yield f"baseline_rule: {error}", ("baseline_rule",)
 
 
 def _groups(use_case: UseCase) -> list[str]:

@@ -171,6 +171,15 @@ def kinds(source: Source) -> dict[str, str]:
     return {name: KINDS[column.type] for name, column in source.silver_columns.items()}
 
 
+def positive_condition(use_case: UseCase, source: Source) -> Expr:
+    """When a row of the label source says positive.
+
+    Raises:
+        ConfigError: `label.positive` is not a condition over the source's columns.
+    """
+    return parse(use_case.label.positive, Scope(kinds(source), about=f"column of {source.source}"), "boolean")
+
+
 def match_columns(use_case: UseCase, scored: Source) -> list[str]:
     """Columns by which label rows find scored rows."""
     return [use_case.label.from_.match] if use_case.label.from_.match else scored.key

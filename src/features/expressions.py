@@ -59,6 +59,7 @@ _CAST_TO = {  # what Spark casts under ANSI
     "text": _CASTS.keys(), "time": _CASTS.keys(), "number": _CASTS.keys() - {"date"},
     "boolean": _CASTS.keys() - {"date", "timestamp"}, "null": _CASTS.keys(),
 }  # fmt: skip
+_COMPARED_WITH = {"number": "1", "text": "'…'", "time": "date '2025-01-31'"}
 _LONE_ESCAPE = re.compile(r"(?:[^\\]|\\[%_\\])*\\(?![%_\\])", re.DOTALL)
 
 
@@ -109,8 +110,9 @@ def parse(text: str, scope: Scope, want: str | None = None) -> Expr:
         at = f" at character {detail['col']}" if "col" in detail else ""
         raise ConfigError(f"{text!r} is not an expression{at}: {detail.get('description', error)}") from error
     made = _Reader(text, scope).read(tree)
-    if want == "boolean" and made.kind == "number":
-        raise ConfigError(f"{text!r} is a number where a condition is needed; compare it, for example {text} = 1")
+    if want == "boolean" and made.kind in _COMPARED_WITH:
+        example = f"{text} = {_COMPARED_WITH[made.kind]}"
+        raise ConfigError(f"{text!r} is {_a(made.kind)} where a condition is needed; compare it, for example {example}")
     if want == "any" and made.kind != "null":
         return made
     if (want == "number" and made.kind != "number") or made.kind not in ("number", "boolean"):

@@ -10,8 +10,7 @@ from pyspark.sql import functions as F
 from finlake.config import Source, UseCase
 from finlake.features.columns import compile_expr
 from finlake.features.decisions import key_text, lasting
-from finlake.features.definitions import kinds, match_columns
-from finlake.features.expressions import Scope, parse
+from finlake.features.definitions import match_columns, positive_condition
 from finlake.features.row_columns import resolver
 from finlake.features.windows import NEVER
 
@@ -27,8 +26,7 @@ def positive_periods(versions: DataFrame, use_case: UseCase, source: Source, sco
         source: the contract of the label source.
         scored: the contract of the scored source.
     """
-    condition = parse(use_case.label.positive, Scope(kinds(source), about=f"column of {source.source}"), "boolean")
-    positive = compile_expr(condition, resolver(versions, use_case.zone), use_case.zone)
+    positive = compile_expr(positive_condition(use_case, source), resolver(versions, use_case.zone), use_case.zone)
     key = key_text(match_columns(use_case, scored))
     told = lasting(versions).filter(positive).select(key.alias("label_key"), "known_from", "known_to")
     return told.filter("label_key <> ''")  # a report that names no row is about none

@@ -19,14 +19,14 @@ from finlake.config.features import OF_ANYTHING
 from finlake.errors import UnknownNameError
 from finlake.features.definitions import (
     Definition,
-    kinds,
     match_columns,
     parse_derived,
+    positive_condition,
     python_call,
     row_scope,
     select,
 )
-from finlake.features.expressions import Expr, Scope, parse
+from finlake.features.expressions import Expr, parse
 from finlake.features.online.casts import from_raw, moment, text_of
 from finlake.features.online.evaluate import Evaluate, Lookup, evaluator
 from finlake.features.python_calls import PythonCall
@@ -244,8 +244,7 @@ class Reference:
     ) -> dict[str, list[tuple[int, float]]]:
         """When each scored row stood as reported: what its reports are matched by -> [from, until)."""
         source = self.config.source(use_case.label.from_.source)
-        scope = Scope(kinds(source), about=f"column of {source.source}")
-        positive = evaluator(parse(use_case.label.positive, scope, "boolean"), use_case.zone)
+        positive = evaluator(positive_condition(use_case, source), use_case.zone)
         found: dict[str, list[tuple[int, float]]] = defaultdict(list)
         for values in filter(_lasting, versions[source.source]):
             if positive(_lookup(values, source, use_case.zone)):

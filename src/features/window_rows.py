@@ -13,8 +13,7 @@ from pyspark.sql import functions as F
 from finlake.config import Config, UseCase
 from finlake.features.columns import Resolve, compile_expr
 from finlake.features.decisions import key_text, lasting, without_columns
-from finlake.features.definitions import kinds, match_columns
-from finlake.features.expressions import Scope, parse
+from finlake.features.definitions import match_columns, positive_condition
 from finlake.features.labels import positive_periods, split_by_label
 from finlake.features.row_columns import resolver, value_column, version_rows
 from finlake.features.rows import RowSet, Value
@@ -144,8 +143,7 @@ def _at(row_set: RowSet) -> Column:
 def report_rows(versions: DataFrame, label: UseCase, config: Config, now: datetime) -> DataFrame:
     """Reports as known at `now`: `STATE` (entity: what the report is found by) and `hit`, 1 where it says positive."""
     source, scored = config.source(label.label.from_.source), config.source(label.score.each)
-    condition = parse(label.label.positive, Scope(kinds(source)), "boolean")
-    positive = compile_expr(condition, resolver(versions, label.zone), label.zone)
+    positive = compile_expr(positive_condition(label, source), resolver(versions, label.zone), label.zone)
     visible = (F.col("known_from") <= F.lit(now)) & (F.col("known_to").isNull() | (F.col("known_to") > F.lit(now)))
     return lasting(versions).filter(visible & F.col("event_ts").isNotNull()).select(
         key_text(source.key).alias("key"), key_text(match_columns(label, scored)).alias("entity"),

@@ -7,8 +7,7 @@ from itertools import product
 from typing import Any
 
 from finlake.config import Config, UseCase
-from finlake.features.definitions import kinds, match_columns
-from finlake.features.expressions import Scope, parse
+from finlake.features.definitions import match_columns, positive_condition
 from finlake.features.online.evaluate import evaluator
 from finlake.features.rows import RowSet, Value, state_column
 from finlake.serving.row import Measured, OwnRow
@@ -26,8 +25,8 @@ class LabelState:
         self.source = config.source(use_case.label.from_.source)
         self.columns = match_columns(use_case, config.source(use_case.score.each))
         self.table = Table(table, (Column("hit", "whole"),))
-        condition = parse(use_case.label.positive, Scope(kinds(self.source)), "boolean")
-        self._positive, self._zone = evaluator(condition, use_case.zone), use_case.zone
+        self._positive = evaluator(positive_condition(use_case, self.source), use_case.zone)
+        self._zone = use_case.zone
 
     def positive(self, report: OwnRow) -> bool:
         return bool(self._positive(lambda expr: report.value(expr, self._zone)))

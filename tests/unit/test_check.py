@@ -201,6 +201,30 @@ def test_a_planted_mistake_is_found_at_its_line_with_a_hint(
     assert any(hit.startswith(tuple(f"{file}:{number}:" for number in lines)) for hit in hits), (line, hits)
 
 
+def test_a_text_that_a_column_never_holds_is_said_where_it_is_compared(tmp_path: Path) -> None:
+    conf = write_small_conf(tmp_path)
+    closed = FILES[CLAIMS].replace("region: {type: text}", "region: {type: text, codes: {N: north, S: south}}")
+    known = (
+        "expect:\n  - rule: known\n    expect_column_values_to_be_in_set: {column: outcome, value_set: [fraud, paid]}\n"
+    )
+    closed = closed.replace("expect:\n", known).replace("min_value: 0}", "min_value: 0, where: \"region <> 'N'\"}")
+    use = FILES[USE].replace("outcome = 'fraud'", "outcome in ('frod', 'paid')")
+    (conf / CLAIMS).write_text(closed, "utf-8")
+    day = FILES[DAYS].replace("c.policy_no\n)", "c.policy_no\n  WHERE c.region <> 'nrth' AND p.holder <> 'N'\n)")
+    (conf / DAYS).write_text(day, "utf-8")
+    (conf / USE).write_text(
+        use.replace("this.claimed > 9000", "this.region = 'nrth' or this.region = 'south'"), "utf-8"
+    )
+    assert [problem.partition(": ")[2] for problem in found(conf)] == [
+        "c.region is never 'nrth' in claims; did you mean 'north'?",
+        "where: region is never 'N' in claims; 'N' is 'north' from silver on",
+        "label.positive: outcome is never 'frod' in claims; did you mean 'fraud'?",
+        "baseline_rule: this.region is never 'nrth' in claims; did you mean 'north'?",
+    ]
+    (conf / CLAIMS).write_text(closed.replace("[fraud, paid]}", "[fraud, paid]}\n    otherwise: warn"), "utf-8")
+    assert not any("outcome" in problem for problem in found(conf)), "silver holds what a rule only warns of"
+
+
 def test_a_misspelt_key_or_word_hides_no_other_mistake_and_makes_none(tmp_path: Path) -> None:
     conf = write_small_conf(tmp_path)
     path = conf / CLAIMS

@@ -25,6 +25,7 @@ columns:
   amount: {type: money, currency: EUR}
   foreign_amount: {type: money, currency: currency}
   currency: {type: text}
+  entry: {type: text, codes: {"05": chip, "81": ecommerce}}
   outcome: {type: text}
   settled_on: {type: timestamp}
 key: payment_id
@@ -64,15 +65,21 @@ policy: {alerts_per_day: 3, one_alert_per: card}
 """
 
 
-def conf(tmp_path: Path, features: str, group: str = "entity: card\nsource: payments", use: str = "card"):
+def conf(
+    tmp_path: Path,
+    features: str,
+    group: str = "entity: card\nsource: payments",
+    use: str = "card",
+    text: str = USE_CASE,
+):
     files = {f"sources/{name}.yml": text for name, text in SOURCES.items()}
     files["features/card.yml"] = f"group: card\nabout: a\n{group}\nfeatures:\n{features}"
-    files["use_cases/fraud.yml"] = USE_CASE % use
+    files["use_cases/fraud.yml"] = text % use
     files["targets/local.yml"] = "target: local\n"
-    for name, text in files.items():
+    for name, written in files.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        path.write_text(written)
     found = survey(tmp_path)
     assert not found.problems
     return found
@@ -99,6 +106,17 @@ def conf(tmp_path: Path, features: str, group: str = "entity: card\nsource: paym
         ("a: {row: b + 1}\n  b: {row: a + 1}", "in a circle"),
         ("a_{window}: {count: rows, windows: [1d]}\n  a_1d: {row: this.amount > 1}", "are both called 'a_1d'"),
         ("n: {row: this.outcome = 'bad'}", "payments says under known_later"),
+        (
+            "n: {count: rows, windows: [1d], where: entry = 'ecomerce'}",
+            "n: where: entry is never 'ecomerce' in payments",
+        ),
+        (
+            "n: {share: \"'entry' <> entry\", windows: [1d]}",
+            "entry is never 'entry' in payments; there are: chip, ecommerce",
+        ),
+        ("n: {row: this.entry = '81'}", "this.entry is never '81' in payments; '81' is 'ecommerce' from silver on"),
+        ("n: {row: \"this.entry in ('chip', 'swipe')\"}", "this.entry is never 'swipe' in payments"),
+        ("n: {row: case this.entry when 'chp' then 1 else 0 end}", "did you mean 'chip'?"),
     ],
 )
 def test_a_mistake_is_reported_once_with_its_line(tmp_path, feature, said):
@@ -108,6 +126,22 @@ def test_a_mistake_is_reported_once_with_its_line(tmp_path, feature, said):
     assert problems[0].line is not None
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("\"verdict = 'confirmed'\"", "verdict", "label.positive: 'verdict' is a text where a condition is needed"),
+        ("verdict = 'confirmed'", "verdict = 3", "label.positive: 'verdict = 3': puts a number beside a text"),
+        ("this.amount > 5", "this.entry > 5", "baseline_rule: 'this.entry > 5': puts a number beside a text"),
+        ("this.amount > 5", "this.entry", "baseline_rule: 'this.entry' is a text where a number is needed"),
+    ],
+)
+def test_a_label_or_rule_of_the_wrong_kind_is_reported_at_its_line(tmp_path, before, after, said):
+    found = conf(tmp_path, "  n: {row: this.amount > 1}\n", text=USE_CASE.replace(before, after))
+    (problem,) = check_features(found)
+    assert problem.message.startswith(said)
+    assert problem.line == next(n for n, line in enumerate(USE_CASE.splitlines(), 1) if before in line)
+
+
 def test_sound_definitions_have_no_problems(tmp_path):
     features = (
         "  n_{window}: {count: rows, windows: [1d, 7d], say: '{value} in {window}'}\n"
@@ -115,6 +149,7 @@ def test_sound_definitions_have_no_problems(tmp_path):
         "  bad: {share: outcome = 'bad', windows: [7d]}\n"
         "  risky: {share: label(fraud) = 1, windows: [7d], ends_before: 14d}\n"
         "  more: {ratio: [n_1d, n_7d]}\n"
+        "  chip: {row: \"this.entry = 'chip' or coalesce(this.entry, 'none') = 'none'\"}\n"
     )
     assert check_features(conf(tmp_path, features, use="card, this.amount")) == []
 

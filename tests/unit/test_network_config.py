@@ -162,3 +162,17 @@ def test_moments_are_mondays_at_local_midnight_once_they_can_be_read() -> None:
     assert found == [datetime(2025, 3, 23, 23, tzinfo=UTC), last]  # clocks went forward on the 30th
     assert moments(network, after, last + timedelta(hours=12, microseconds=-1)) == found[:1]
     assert moments(network, last, last + timedelta(days=6)) == []
+
+
+def test_a_text_that_a_column_never_holds_is_said(tmp_path: Path) -> None:
+    text = NETWORK.replace("region is not null", "region = 'nrth'").replace("outcome = 'fraud'", "region = 'S'")
+    conf = written(tmp_path, text)
+    claims = conf / "sources" / "claims.yml"
+    closed = "region: {type: text, codes: {N: north, S: south}}"
+    claims.write_text(claims.read_text("utf-8").replace("region: {type: text}", closed), "utf-8")
+    said = [problem.message for problem in all_problems(survey(conf), None) if problem.file.name == "regions.yml"]
+    assert said == [
+        "edges.payee: region is never '' in claims; there are: north, south",
+        "edges.where: region is never 'nrth' in claims; did you mean 'north'?",
+        "known_bad.when: region is never 'S' in claims; 'S' is 'south' from silver on",
+    ]

@@ -10,8 +10,7 @@ from pyspark.sql import functions as F
 
 from finlake.config import Config, UseCase
 from finlake.features.decisions import decisions, key_text, lasting
-from finlake.features.definitions import kinds
-from finlake.features.expressions import Scope, parse
+from finlake.features.definitions import positive_condition
 from finlake.features.leakage.findings import Finding, Seen
 from finlake.features.trace import Use, trace
 
@@ -56,8 +55,7 @@ def _verdict(use: Use, use_case: UseCase, config: Config) -> tuple[str, str] | N
 
 
 def _label_columns(use_case: UseCase, config: Config) -> set[str]:
-    source = config.source(use_case.label.from_.source)
-    return parse(use_case.label.positive, Scope(kinds(source)), "boolean").names("column")
+    return positive_condition(use_case, config.source(use_case.label.from_.source)).names("column")
 
 
 def _evidence(

@@ -10,6 +10,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from finlake.config import Config, Network, Source
+from finlake.config.words import never_equal
 from finlake.errors import ConfigError
 from finlake.features.columns import compile_expr
 from finlake.features.decisions import key_text, lasting
@@ -105,11 +106,15 @@ def expressions(network: Network, config: Config) -> Iterator[tuple[str, tuple[o
                 condition = parse(edges.where, _scope(source), "boolean")
             except ConfigError as error:
                 yield f"edges.where: {error}", ("edges", "where")
+            else:
+                yield from _never(edges.where, source, "edges", "where")
         for side in ("payer", "payee"):
             try:
                 _account_tree(getattr(edges, side), source)
             except ConfigError as error:
                 yield f"edges.{side}: {error}", ("edges", side)
+            else:
+                yield from _never(getattr(edges, side), source, "edges", side)
         if edges.amount in source.silver_columns:
             try:
                 measured(source, config, "sum", edges.amount, (condition,) if condition else ())
@@ -121,6 +126,12 @@ def expressions(network: Network, config: Config) -> Iterator[tuple[str, tuple[o
             parse(bad.when, _scope(config.sources[bad.source]), "boolean")
         except ConfigError as error:
             yield f"known_bad.when: {error}", ("known_bad", "when")
+        else:
+            yield from _never(bad.when, config.sources[bad.source], "known_bad", "when")
+
+
+def _never(text: str, source: Source, *keys: str) -> Iterator[tuple[str, tuple[object, ...]]]:
+    yield from ((f"{'.'.join(keys)}: {message}", keys) for message in never_equal(text, source))
 
 
 def _account(text: str, source: Source, versions: DataFrame, network: Network) -> Column:
