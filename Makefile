@@ -22,6 +22,8 @@ endif
 # The user's site packages and another project's path must not shadow the lock.
 export PYTHONNOUSERSITE := 1
 unexport PYTHONPATH
+# Containers often forbid Python to keep what it compiled; each command would then compile Spark's modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup jdk demo test long unit doctor bench scoreboard lint types format check lock clean purge
