@@ -91,7 +91,7 @@ class _Checker:
                     yield message, _line(column), ()
             for column, value in compared(scope.expression):
                 contract = self._contract_of(scope, column)
-                if contract and (message := never_held(column, value, contract)):
+                if contract and (message := never_held(column.name, value, contract)):
                     yield message, _line(column), ()
         yield from self._outputs()
 

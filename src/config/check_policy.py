@@ -8,7 +8,7 @@ from finlake.config.load import Config
 from finlake.config.policy import Verdicts
 from finlake.config.source import Source
 from finlake.config.use_case import UseCase
-from finlake.config.words import silver_column, time_of_day, unread
+from finlake.config.words import never_held, silver_column, time_of_day, unread
 from finlake.errors import suggestion
 
 Found = Iterator[tuple[str, tuple[object, ...]]]
@@ -76,3 +76,9 @@ def _verdicts(config: Config, verdicts: Verdicts) -> Found:
         column = source.silver_columns.get(name)
         if key == "at" and column and column.type != "timestamp":
             yield f"policy.verdicts.at: {name!r} is {column.type}; a moment is a timestamp", keys
+    held = source.closed_set(verdicts.state) or set()
+    for word in verdicts.states:
+        # Of the words that stand where none are written, one that a source does not use is no mistake.
+        if "states" in verdicts.model_fields_set or not held & verdicts.states.keys():
+            if message := never_held(verdicts.state, word, source):
+                yield f"policy.verdicts.states: {message}", ("policy", "verdicts", "states")

@@ -81,22 +81,22 @@ def never_equal(text: str, source: Source, qualifier: str = "") -> Iterator[str]
         ConfigError: the text is not one SQL expression.
     """
     for column, value in compared(_tree(text)):
-        if column.table == qualifier and (message := never_held(column, value, source)):
+        if column.table == qualifier and (message := never_held(column.name, value, source)):
             yield message
 
 
-def never_held(column: exp.Column, value: exp.Literal, source: Source) -> str:
-    """What to say where a column of a contract is compared with a text that silver never holds in it; else nothing."""
-    held = source.closed_set(column.name)
-    if held is None or not value.is_string or value.name in held:
+def never_held(name: str, text: str, source: Source) -> str:
+    """What to say where a column is compared with a text that silver never holds in it; else nothing."""
+    held = source.closed_set(name)
+    if held is None or text in held:
         return ""
-    code = source.silver_columns[column.name].codes.get(value.name)
-    meant = f"; {value.name!r} is {code!r} from silver on" if code else suggestion(value.name, held)
-    return f"{column.sql(dialect='databricks')} is never {value.name!r} in {source.source}{meant}"
+    code = source.silver_columns[name].codes.get(text)
+    meant = f"; {text!r} is {code!r} from silver on" if code else suggestion(text, held)
+    return f"{name} is never {text!r} in {source.source}{meant}"
 
 
-def compared(tree: exp.Expression) -> Iterator[tuple[exp.Column, exp.Literal]]:
-    """Columns with the plain values that they are compared with."""
+def compared(tree: exp.Expression) -> Iterator[tuple[exp.Column, str]]:
+    """Columns with the texts that they are compared with."""
     for node in tree.find_all(exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.In, exp.Case):
         if isinstance(node, exp.Case):
             others = [branch.this for branch in node.args["ifs"]]
@@ -104,8 +104,8 @@ def compared(tree: exp.Expression) -> Iterator[tuple[exp.Column, exp.Literal]]:
             others = node.expressions if isinstance(node, exp.In) else [node.expression]
         for one, other in ((node.this, other) for other in others):
             left, right = (one, other) if isinstance(one, exp.Column) else (other, one)
-            if isinstance(left, exp.Column) and isinstance(right, exp.Literal):
-                yield left, right
+            if isinstance(left, exp.Column) and isinstance(right, exp.Literal) and right.is_string:
+                yield left, right.name
 
 
 def _tree(text: str) -> exp.Expression:

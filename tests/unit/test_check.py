@@ -216,10 +216,10 @@ def test_a_text_that_a_column_never_holds_is_said_where_it_is_compared(tmp_path:
         use.replace("this.claimed > 9000", "this.region = 'nrth' or this.region = 'south'"), "utf-8"
     )
     assert [problem.partition(": ")[2] for problem in found(conf)] == [
-        "c.region is never 'nrth' in claims; did you mean 'north'?",
+        "region is never 'nrth' in claims; did you mean 'north'?",
         "where: region is never 'N' in claims; 'N' is 'north' from silver on",
         "label.positive: outcome is never 'frod' in claims; did you mean 'fraud'?",
-        "baseline_rule: this.region is never 'nrth' in claims; did you mean 'north'?",
+        "baseline_rule: region is never 'nrth' in claims; did you mean 'north'?",
     ]
     (conf / CLAIMS).write_text(closed.replace("[fraud, paid]}", "[fraud, paid]}\n    otherwise: warn"), "utf-8")
     assert not any("outcome" in problem for problem in found(conf)), "silver holds what a rule only warns of"

@@ -114,8 +114,8 @@ def conf(
             "n: {share: \"'entry' <> entry\", windows: [1d]}",
             "entry is never 'entry' in payments; there are: chip, ecommerce",
         ),
-        ("n: {row: this.entry = '81'}", "this.entry is never '81' in payments; '81' is 'ecommerce' from silver on"),
-        ("n: {row: \"this.entry in ('chip', 'swipe')\"}", "this.entry is never 'swipe' in payments"),
+        ("n: {row: this.entry = '81'}", "entry is never '81' in payments; '81' is 'ecommerce' from silver on"),
+        ("n: {row: \"this.entry in ('chip', 'swipe')\"}", "entry is never 'swipe' in payments"),
         ("n: {row: case this.entry when 'chp' then 1 else 0 end}", "did you mean 'chip'?"),
     ],
 )

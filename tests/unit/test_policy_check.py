@@ -62,3 +62,19 @@ def test_a_planted_mistake_is_found_at_its_line(tmp_path: Path, before: str, aft
     start = FILES[USE][: FILES[USE].index(BEFORE)].count("\n") + 1
     line = start + text[: text.index(after)].count("\n")
     assert int(told[0].split(":")[0]) in (line, line - 1)
+
+
+def test_words_of_verdicts_that_their_source_never_holds_are_said(tmp_path: Path) -> None:
+    conf = write_small_conf(tmp_path)
+    claims = conf / "sources" / "claims.yml"
+    held = "outcome: {type: text, codes: {F: fraud, P: paid}}"
+    claims.write_text(claims.read_text("utf-8").replace("outcome: {type: text}", held), "utf-8")
+    assert found(conf, WHOLE) == []
+    (said,) = found(conf, WHOLE.replace("{fraud: confirmed", "{fruad: confirmed"))
+    assert said.endswith("policy.verdicts.states: outcome is never 'fruad' in claims; did you mean 'fraud'?")
+    unsaid = found(conf, WHOLE.replace("    states: {fraud: confirmed, paid: dismissed}\n", ""))
+    assert len(unsaid) == 3, "none of the words that stand where none are written"
+    claims.write_text(claims.read_text("utf-8").replace("P: paid", "P: confirmed"), "utf-8")
+    assert not any(
+        "states" in text for text in found(conf, WHOLE.replace("    states: {fraud: confirmed, paid: dismissed}\n", ""))
+    )
